@@ -1,0 +1,364 @@
+"""Locks that die with their holder: a GPU's lease, shared by all users of the box, and a run's lock, one worker a run.
+
+A lease is an flock on a file named after the GPU's UUID in a local, world-writable, sticky folder. The launcher takes
+it and hands the open descriptor to the worker; the kernel drops the lock the moment the worker dies, however it dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import NoDeviceError, RunError
+from engine.jsonio import encode, read_json
+from engine.processes import boot_id, hostname, is_process, process_start, username
+
+if TYPE_CHECKING:
+    from engine.devices import Device
+    from engine.runs import RunPaths
+
+LOCK_VARIABLE = "DLTUI_LOCK_FD"
+LEASE_VARIABLE = "DLTUI_LEASE_FD"
+
+_CANDIDATES = (Path("/run/lock/dltui"), Path("/var/tmp/dltui"))
+_NETWORK = (
+    "nfs",
+    "cifs",
+    "smb",
+    "lustre",
+    "gpfs",
+    "beegfs",
+    "ceph",
+    "afs",
+    "9p",
+    "fuse.sshfs",
+    "glusterfs",
+    "fuse.gluster",
+)
+_PATIENCE = 0.2
+"""Seconds to try on: somebody who only asks whether a lease is free holds it for a moment."""
+
+_held: list[int] = []
+_at_fork = False
+
+
+def folders() -> list[Path]:
+    """The folders leases may lie in, the one to take new leases in first."""
+    named = os.environ.get("DLTUI_LEASES")
+    candidates = [Path(named), *_CANDIDATES] if named else list(_CANDIDATES)
+    usable = [folder for folder in candidates if _usable(folder)]
+    return usable[:1] if named else usable
+
+
+def _usable(folder: Path) -> bool:
+    if _is_network(folder):
+        return False
+    try:
+        folder.mkdir(parents=False)
+        os.chmod(folder, 0o1777)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        return _make_parents(folder)
+    except OSError:
+        return False
+    return _is_trusted(folder)
+
+
+def _make_parents(folder: Path) -> bool:
+    if "DLTUI_LEASES" not in os.environ:
+        return False
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.chmod(folder, 0o1777)
+    except OSError:
+        return False
+    return True
+
+
+def _is_trusted(folder: Path) -> bool:
+    """Whether nobody can swap files in it under us: a real folder, sticky where others may write."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    if not stat.S_ISDIR(status.st_mode) or not os.access(folder, os.W_OK | os.X_OK):
+        return False
+    return bool(status.st_mode & stat.S_ISVTX) or not status.st_mode & 0o022
+
+
+def _is_network(folder: Path) -> bool:
+    """Whether `folder` lies on a file system shared between machines, where a lock says nothing of this box."""
+    best, kind = "", ""
+    wanted = os.path.abspath(folder)
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        mount = before.split(" ")[4].replace("\\040", " ")
+        inside = wanted == mount or wanted.startswith(mount.rstrip("/") + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, after.split(" ")[0]
+    return kind.startswith(_NETWORK)
+
+
+def acquire(device: Device, run_id: str, run_folder: Path | str) -> int:
+    """Take the lease of a GPU.
+
+    Args:
+        device: the GPU; it must have a UUID.
+        run_id: what others are told.
+        run_folder: likewise.
+
+    Returns:
+        The descriptor that holds it, to be handed to the worker and closed here.
+
+    Raises:
+        NoDeviceError: somebody else holds it, or there is no folder for leases.
+    """
+    assert device.uuid is not None
+    places = folders()
+    if not places:
+        raise NoDeviceError(
+            "there is no local folder for GPU leases",
+            hint="make /var/tmp/dltui with mode 1777, or name a folder in DLTUI_LEASES",
+        )
+    for other in places[1:]:
+        if held := _holder_in(other, device.uuid):
+            raise _busy(device, held)
+    path = places[0] / device.uuid
+    descriptor = _lock_file(path, _PATIENCE)
+    if descriptor is None:
+        raise _busy(device, _describe(path) or {})
+    _write_holder(path, run_id, run_folder)
+    return descriptor
+
+
+def describe(device: Device, run_id: str, run_folder: Path | str, pid: int | None = None) -> None:
+    """Tell others which run holds a lease that this process, or `pid`, holds."""
+    for folder in folders()[:1]:
+        _write_holder(folder / str(device.uuid), run_id, run_folder, pid)
+
+
+def _busy(device: Device, held: dict[str, Any]) -> NoDeviceError:
+    return NoDeviceError(
+        f"{device.name} ({device.title}) is held by {holder_words(held)}", hint="wait for it, or name another device"
+    )
+
+
+def holder_words(held: dict[str, Any]) -> str:
+    """A lease's holder in words: `e0042 of anna (process 4711)`."""
+    run, user, pid = held.get("run"), held.get("user"), held.get("pid")
+    words = [str(run) if run else "another run"]
+    if user:
+        words.append(f"of {user}")
+    if pid:
+        words.append(f"(process {pid})")
+    return " ".join(words)
+
+
+def holder(uuid: str) -> dict[str, Any] | None:
+    """Who holds the lease of the GPU `uuid`; None when it is free. Empty values where the holder is not known."""
+    for folder in folders():
+        if held := _holder_in(folder, uuid):
+            return held
+    return None
+
+
+def _holder_in(folder: Path, uuid: str) -> dict[str, Any] | None:
+    path = folder / uuid
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _describe(path)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """What a lease file says of its holder, as far as it can be true."""
+    unknown: dict[str, Any] = {"run": None, "user": None, "pid": None}
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return unknown
+    if not isinstance(content, dict) or content.get("boot_id") != boot_id():
+        return unknown
+    return {**unknown, **{key: content.get(key) for key in ("run", "user", "pid", "host", "folder")}}
+
+
+def _write_holder(path: Path, run_id: str, run_folder: Path | str, pid: int | None = None) -> None:
+    content = encode(
+        {
+            "run": run_id,
+            "user": username(),
+            "pid": pid or os.getpid(),
+            "host": hostname(),
+            "folder": str(run_folder),
+            "boot_id": boot_id(),
+        }
+    )
+    with contextlib.suppress(OSError):  # informational only: the file may be another user's
+        descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.write(descriptor, content)
+        finally:
+            os.close(descriptor)
+
+
+def _lock_file(path: Path, patience: float) -> int | None:
+    """An exclusive lock on `path`; None when somebody else has held it for `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        descriptor = _open_shared(path)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
+            continue
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if _same_file(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # removed and made anew between opening and locking
+
+
+def _open_shared(path: Path) -> int:
+    """Open a file that any user may have made.
+
+    Without O_CREAT where it exists: in a sticky folder the kernel refuses O_CREAT on other users' files.
+    """
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            os.fchmod(descriptor, 0o666)
+            return descriptor
+
+
+def _same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
+
+
+def lock_run(paths: RunPaths) -> int:
+    """Take the lock of a run: whoever holds it may start its worker.
+
+    Returns:
+        The descriptor that holds it.
+
+    Raises:
+        RunError: another process holds it, or the folder cannot be written.
+    """
+    try:
+        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise RunError(
+            f"{paths.id} cannot be locked: {error.strerror}", hint="is its folder yours and writable?"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise RunError(
+            f"{paths.id} is held by {_lock_holder(paths)}", hint=f"engine log {paths.id} -f follows it"
+        ) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL):
+            os.close(descriptor)
+            raise
+        # a file system without locks: go on, as the checks on living processes still hold
+    write_lock_holder(descriptor)
+    return descriptor
+
+
+def write_lock_holder(descriptor: int) -> None:
+    """Record this process in the lock file it holds, for whoever finds it locked."""
+    content = encode(
+        {"pid": os.getpid(), "pid_start": process_start(os.getpid()), "host": hostname(), "user": username()}
+    )
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, content, 0)
+
+
+def _lock_holder(paths: RunPaths) -> str:
+    try:
+        content = read_json(paths.lock)
+    except (OSError, ValueError):
+        return "another process"
+    if not isinstance(content, dict):
+        return "another process"
+    gone = content.get("host") == hostname() and not is_process(content.get("pid"), content.get("pid_start"))
+    return (
+        f"another process on {content.get('host')}"
+        if gone
+        else f"process {content.get('pid')} on {content.get('host')}"
+    )
+
+
+def hold(paths: RunPaths) -> None:
+    """Called once by a worker as it starts: hold the run's lock and the GPU's lease for as long as this process lives.
+
+    Takes over the descriptors it was handed; without any (a worker started by hand) it takes the run's lock itself.
+    Children forked later close them.
+
+    Raises:
+        RunError: another worker holds the run.
+    """
+    lock = _inherited(LOCK_VARIABLE)
+    if lock is None or not _same_file(lock, paths.lock):
+        lock = lock_run(paths)
+    write_lock_holder(lock)
+    keep(lock)
+    lease = _inherited(LEASE_VARIABLE)
+    if lease is not None:
+        keep(lease)
+
+
+def _inherited(variable: str) -> int | None:
+    value = os.environ.pop(variable, "")
+    if not value.isdigit():
+        return None
+    try:
+        os.fstat(int(value))
+    except OSError:
+        return None
+    return int(value)
+
+
+def keep(descriptor: int) -> None:
+    """Keep a lock's descriptor until this process ends, in this process alone."""
+    global _at_fork
+    os.set_inheritable(descriptor, False)
+    _held.append(descriptor)
+    if not _at_fork:
+        os.register_at_fork(after_in_child=_close_held)
+        _at_fork = True
+
+
+def _close_held() -> None:
+    for descriptor in _held:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _held.clear()

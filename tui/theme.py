@@ -1,0 +1,288 @@
+"""How things look: the two themes, the symbols with their ASCII stand-ins, and the inks that lines are drawn with."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.style import Style
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.theme import Theme
+
+DARK, LIGHT = "dltui-dark", "dltui-light"
+
+
+@functools.cache
+def ascii_mode() -> bool:
+    """Whether only ASCII may be drawn: a locale that says it is not UTF-8, or `DLTUI_ASCII=1`."""
+    forced = os.environ.get("DLTUI_ASCII")
+    if forced:
+        return forced != "0"
+    return not _utf8(os.environ)
+
+
+def _utf8(environ: Mapping[str, str]) -> bool:
+    """Read the locale's character set as C programs do; nothing said counts as UTF-8.
+
+    Python itself sets LC_CTYPE=C.UTF-8 when it starts in the C locale (PEP 538); then LANG is what the user said.
+    """
+    spoken = environ.get("LC_ALL") or environ.get("LC_CTYPE") or environ.get("LANG") or ""
+    if not environ.get("LC_ALL") and environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8", "UTF-8"):
+        spoken = environ.get("LANG") or "C.UTF-8"
+    return not spoken or "utf8" in spoken.lower().replace("-", "")
+
+
+def no_color() -> bool:
+    """Whether the user asked for no colour (https://no-color.org); symbols and weight carry the meaning then."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+_SYMBOLS: dict[str, tuple[str, str]] = {
+    "running": ("●", "*"),
+    "queued": ("◐", "o"),
+    "starting": ("◔", "o"),
+    "stopping": ("◌", "s"),
+    "finished": ("✓", "+"),
+    "failed": ("✗", "x"),
+    "stopped": ("■", "="),
+    "lost": ("?", "?"),
+    "unreadable": ("!", "!"),
+    "star": ("★", "*"),
+    "cursor": ("▌", ">"),
+    "selected": ("◆", "#"),
+    "warning": ("!", "!"),
+    "up": ("↑", "^"),
+    "down": ("↓", "v"),
+    "right": ("→", "->"),
+    "enter": ("⏎", "enter"),
+    "dot": ("·", "|"),
+    "dash": ("–", "-"),
+    "ellipsis": ("…", "~"),
+    "full": ("█", "#"),
+    "rule": ("─", "-"),
+    "bar": ("━", "="),
+    "bar-end": ("╸", "="),
+    "vertical": ("│", "|"),
+    "times": ("×", "x"),
+    "degree": ("°", " "),
+    "tree": ("└", "`"),
+}
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+HEIGHTS = " ▁▂▃▄▅▆▇█"
+
+
+def symbol(name: str) -> str:
+    """The symbol for a state or a mark, in ASCII where the terminal needs it; a state without one is `?`."""
+    both = _SYMBOLS.get(name, ("?", "?"))
+    return both[ascii_mode()]
+
+
+def bar(share: float, width: int) -> str:
+    """A horizontal bar of `share` (0…1) of `width` cells, filled up with spaces; in eighths of a cell, `#` in ASCII."""
+    share = min(1.0, max(0.0, share)) if share == share else 0.0
+    if ascii_mode():
+        return ("#" * round(share * width)).ljust(width)
+    eighths = round(share * width * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (EIGHTHS[part] if part else "")).ljust(width)
+
+
+def spark(shares: list[float]) -> str:
+    """A row of columns, one character a value (0…1); digits 0 to 9 in ASCII."""
+    if ascii_mode():
+        return "".join(str(min(9, int(max(0.0, s) * 10))) for s in shares)
+    return "".join(HEIGHTS[max(1, min(8, round(s * 8)))] for s in shares)
+
+
+_TO_ASCII = str.maketrans(
+    {
+        **dict.fromkeys("─━╌┄╴╸╺╶▔▁⎺⎽", "-"),
+        **dict.fromkeys("│┃▏▎▍▌▋▊▉▐▕║", "|"),
+        **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬╋┏┓┗┛", "+"),
+        **dict.fromkeys("█▇▆▅▄▃▂▀▓▒", "#"),
+        **dict.fromkeys("•·∙", "."),
+        **dict.fromkeys("–—−", "-"),
+        **{unicode: plain[0] for unicode, plain in _SYMBOLS.values() if not unicode.isascii()},
+        "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "×": "x",
+    }
+)  # fmt: skip
+
+
+def to_ascii(text: str) -> str:
+    """`text` with every non-ASCII character replaced by a stand-in of the same width in cells."""
+    from rich.cells import cell_len
+
+    text = text.translate(_TO_ASCII)
+    if text.isascii():
+        return text
+    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text)
+
+
+STATE_INKS = {
+    "running": "accent",
+    "starting": "accent",
+    "stopping": "warning",
+    "queued": "warning",
+    "finished": "good",
+    "failed": "bad",
+    "stopped": "muted",
+    "lost": "bad",
+    "unreadable": "bad",
+}
+
+
+@dataclass(frozen=True)
+class Inks:
+    """The styles of a theme that lines are drawn with; foregrounds only, but for `cursor` and `cursor_blurred`."""
+
+    text: Style
+    muted: Style
+    faint: Style
+    strong: Style
+    title: Style
+    accent: Style
+    good: Style
+    bad: Style
+    warning: Style
+    star: Style
+    key: Style
+    cursor: Style
+    cursor_blurred: Style
+    bar: Style
+    track: Style
+
+    def state(self, state: str) -> Style:
+        """The ink of a run's state."""
+        return getattr(self, STATE_INKS.get(state, "muted"))  # type: ignore[no-any-return]
+
+
+def inks(app: App[Any]) -> Inks:
+    """The inks of the app's present theme."""
+    return _inks(app.theme, no_color(), tuple(sorted(_colours(app).items())))
+
+
+def _colours(app: App[Any]) -> dict[str, str]:
+    theme = app.current_theme
+    dark = theme.dark
+    return {
+        "background": theme.background or ("#121212" if dark else "#e0e0e0"),
+        "foreground": theme.foreground or ("#e0e0e0" if dark else "#202020"),
+        "accent": theme.variables.get("dl-accent") or theme.primary,
+        "good": theme.success or "#4ebf71",
+        "bad": theme.error or "#ba3c5b",
+        "warning": theme.warning or "#ffa62b",
+    }
+
+
+@functools.lru_cache(16)
+def _inks(_name: str, plain: bool, pairs: tuple[tuple[str, str], ...]) -> Inks:
+    if plain:
+        return _plain_inks()
+    from textual.color import Color
+
+    colour = {name: _parse(value) for name, value in pairs}
+    back, fore = colour["background"], colour["foreground"]
+
+    def ink(value: Color, **extra: bool) -> Style:
+        return Style.from_color(value.rich_color) + Style(**extra)  # type: ignore[arg-type]
+
+    def paper(value: Color, amount: float) -> Style:
+        return Style.from_color(None, back.blend(value, amount).rich_color)
+
+    accent = colour["accent"]
+    return Inks(
+        text=ink(fore),
+        muted=ink(back.blend(fore, 0.58)),
+        faint=ink(back.blend(fore, 0.30)),
+        strong=ink(fore, bold=True),
+        title=ink(back.blend(fore, 0.58)),
+        accent=ink(accent),
+        good=ink(colour["good"]),
+        bad=ink(colour["bad"]),
+        warning=ink(colour["warning"]),
+        star=ink(colour["warning"]),
+        key=ink(accent, bold=True),
+        cursor=paper(accent, 0.22),
+        cursor_blurred=paper(fore, 0.08),
+        bar=ink(accent),
+        track=ink(back.blend(fore, 0.16)),
+    )
+
+
+def _parse(value: str) -> Any:
+    from textual.color import Color
+
+    colour = Color.parse(value)
+    if colour.ansi is not None:  # the terminal's own colour: blend with what it most likely is
+        return Color(30, 30, 30) if "background" in value else Color(200, 200, 200)
+    return colour
+
+
+def _plain_inks() -> Inks:
+    none, bold, reverse = Style(), Style(bold=True), Style(reverse=True)
+    return Inks(
+        text=none, muted=none, faint=Style(dim=True), strong=bold, title=none, accent=bold, good=none, bad=bold,
+        warning=bold, star=bold, key=bold, cursor=reverse, cursor_blurred=Style(underline=True), bar=none, track=none,
+    )  # fmt: skip
+
+
+def themes() -> list[Theme]:
+    """The program's own two themes: one accent colour, muted borders."""
+    from textual.theme import Theme
+
+    return [
+        Theme(
+            name=DARK,
+            primary="#6cb6ff",
+            secondary="#6cb6ff",
+            accent="#6cb6ff",
+            foreground="#d7dce2",
+            background="#13161b",
+            surface="#191d23",
+            panel="#20252d",
+            success="#7fc98f",
+            warning="#dcb666",
+            error="#ef7d80",
+            dark=True,
+            variables=_variables("#323943", "#6cb6ff", "#13161b"),
+        ),
+        Theme(
+            name=LIGHT,
+            primary="#0b62c1",
+            secondary="#0b62c1",
+            accent="#0b62c1",
+            foreground="#23282f",
+            background="#fbfbfa",
+            surface="#f2f3f4",
+            panel="#e9ebed",
+            success="#19743a",
+            warning="#8a5a00",
+            error="#b3261e",
+            dark=False,
+            variables=_variables("#c9ced5", "#0b62c1", "#fbfbfa"),
+        ),
+    ]
+
+
+def _variables(line: str, accent: str, background: str) -> dict[str, str]:
+    return {
+        "border": accent,
+        "border-blurred": line,
+        "dl-line": line,
+        "dl-accent": accent,
+        "scrollbar": line,
+        "scrollbar-hover": line,
+        "scrollbar-active": accent,
+        "scrollbar-background": background,
+        "scrollbar-background-hover": background,
+        "scrollbar-background-active": background,
+        "scrollbar-corner-color": background,
+        "block-cursor-background": accent,
+        "block-cursor-foreground": background,
+        "block-cursor-text-style": "none",
+    }

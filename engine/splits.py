@@ -1,0 +1,266 @@
+"""From a data set's own splits to those of a run: limited, seeded, stratified, with duplicates on one side."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data_folder import data_root
+from engine.dataset import Dataset, Split
+from engine.duplicates import across, fingerprint, group_numbers, input_digests, row_digests
+from engine.errors import DataError, SettingsError
+from engine.settings import DataOptions, Settings
+from engine.stratify import choose, share_of
+
+TEST_SHARE = 0.2
+"""What is set aside as test split where a data set brings none and the settings say nothing."""
+
+_TEST, _LIMIT, _VALIDATION = 1, 2, 3
+"""Purposes that keep the choices of one `split_seed` apart."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set ready to train on, and what is known of how it came about."""
+
+    dataset: Dataset
+    """With its final splits: train, validation and test where there are any."""
+    source: Split
+    """The train split before a validation part was cut off; the same object where none was. Inputs as before `fit`."""
+    options: DataOptions
+    own: dict[str, Any]
+    """The data set's own arguments."""
+    duplicates: dict[str, dict[str, int]]
+    """Rows of one split that stand in another with the same label, by pair of splits."""
+    duplicate_inputs: dict[str, dict[str, int]]
+    """The same, whatever the label."""
+    fingerprint: str
+    seconds: float
+    """What loading and splitting took."""
+
+
+def prepare(settings: Settings, folder: Path) -> Prepared:
+    """Load the data set of `settings` and make the splits of a run.
+
+    Args:
+        settings: `data` and `data_dir` are read.
+        folder: where experiments.toml lies: relative paths and the user's own data sets are found there.
+
+    Raises:
+        DataError: the data is missing, damaged, or cannot be learnt from.
+        SettingsError: an option or argument that is not there, or an impossible value.
+    """
+    started = time.perf_counter()
+    options, own = split_table(settings.data)
+    dataset = load(options.name, own, data_root(settings.data_dir), folder)
+    dataset = _limited(_with_test(dataset, options), options)
+    source = dataset.splits["train"]
+    dataset = _with_validation(dataset, options)
+    return _finish(dataset, source, options, own, started)
+
+
+def prepare_own(settings: Settings, folder: Path) -> Prepared:
+    """The same for the data set's own splits: nothing limited, nothing cut.
+
+    Raises:
+        DataError: the data is missing, damaged, or cannot be learnt from.
+        SettingsError: an argument that is not there, or an impossible value.
+    """
+    started = time.perf_counter()
+    given, own = split_table(settings.data)
+    dataset = load(given.name, own, data_root(settings.data_dir), folder)
+    return _finish(dataset, dataset.splits["train"], DataOptions(name=given.name), own, started)
+
+
+def split_table(table: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:
+    """Tell the options every `data` table may hold from the data set's own arguments.
+
+    Raises:
+        SettingsError: there is no name, an option has a wrong type or an impossible value.
+    """
+    names = set(DataOptions.__struct_fields__)
+    if not isinstance(table.get("name"), str) or not table["name"]:
+        raise SettingsError("data: no data set is named", hint='write data = { name = "digits" }')
+    try:
+        options = msgspec.convert({k: v for k, v in table.items() if k in names}, DataOptions)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"data: {error}", hint="engine schema describes every option") from None
+    _check_options(options)
+    return options, {k: v for k, v in table.items() if k not in names}
+
+
+def _check_options(options: DataOptions) -> None:
+    for key, share in (("validation", options.validation), ("test", options.test)):
+        if share is not None and not (math.isfinite(share) and 0 <= share < 1):
+            raise SettingsError(f"data.{key} = {share}: it is a share of the samples, from 0 to below 1")
+    for key, count in (("limit", options.limit), ("pad_to", options.pad_to)):
+        if count is not None and count < 1:
+            raise SettingsError(
+                f"data.{key} = {count}: it must be at least 1", hint=f"leave data.{key} out for no limit"
+            )
+    if not 0 <= options.split_seed < 2**63:
+        raise SettingsError(f"data.split_seed = {options.split_seed}: it must be from 0 to 2**63 - 1")
+
+
+def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset:
+    """Load a data set by name with its own arguments, and check that it is one.
+
+    Raises:
+        DataError: the data is missing, damaged, or cannot be learnt from.
+        SettingsError: no such data set or argument.
+    """
+    function = _load_function(name, folder)
+    arguments = dict(own)
+    path = arguments.get("path")
+    if isinstance(path, str) and not Path(path).expanduser().is_absolute() and (folder / path).exists():
+        arguments["path"] = str((folder / path).absolute())
+    try:
+        inspect.signature(function).bind(root, **arguments)
+    except TypeError as error:
+        known = [p for p in inspect.signature(function).parameters if p != "root"]
+        raise SettingsError(
+            f"data set {name!r}: {error}", hint=f"its arguments: {', '.join(known) or 'none'}"
+        ) from None
+    return _checked(function(root, **arguments), name)
+
+
+def _load_function(name: str, folder: Path) -> Callable[..., Any]:
+    try:
+        from engine.components import load_dataset_function
+    except ModuleNotFoundError:
+        import importlib
+
+        return importlib.import_module(f"engine.data.{name}").load
+    return load_dataset_function(name, folder)
+
+
+def _checked(dataset: Any, name: str) -> Dataset:
+    """What a data set's function returned, if it is sound; one of the user's own may not be."""
+    if not isinstance(dataset, Dataset) or "train" not in dataset.splits:
+        raise DataError(
+            f"data set {name!r} gave no train split", hint="its function must return an engine.dataset.Dataset"
+        )
+    for split_name, split in dataset.splits.items():
+        _check_split(split, f"data set {name!r}, split {split_name!r}", dataset)
+    counts = np.bincount(dataset.splits["train"].labels, minlength=len(dataset.classes))
+    if np.count_nonzero(counts) < 2:
+        only = dataset.classes[int(np.argmax(counts))]
+        raise DataError(
+            f"data set {name!r}: every sample is labelled {only!r}; there is nothing to learn",
+            hint="give data of at least two classes",
+        )
+    return dataset
+
+
+def _check_split(split: Split, where: str, dataset: Dataset) -> None:
+    if len(split) == 0:
+        raise DataError(f"{where} is empty", hint="give it at least one sample, or leave the split out")
+    if len(split.inputs) != len(split.labels) or (split.lengths is not None and len(split.lengths) != len(split)):
+        raise DataError(f"{where}: {len(split.inputs)} inputs, but {len(split.labels)} labels")
+    if split.labels.dtype.kind not in "iu" or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
+        raise DataError(
+            f"{where}: labels must be whole numbers from 0 to {len(dataset.classes) - 1}, one for each class"
+        )
+
+
+def _with_test(dataset: Dataset, options: DataOptions) -> Dataset:
+    if "test" in dataset.splits:
+        if options.test is not None:
+            raise SettingsError(
+                f"data.test = {options.test}: {options.name} brings a test split of its own"
+                f" ({len(dataset.splits['test']):,} samples)",
+                hint="leave data.test out",
+            )
+        return dataset
+    return _cut(dataset, "test", TEST_SHARE if options.test is None else options.test, options, _TEST)
+
+
+def _with_validation(dataset: Dataset, options: DataOptions) -> Dataset:
+    if options.validation and "validation" in dataset.splits:
+        raise SettingsError(
+            f"data.validation = {options.validation}: {options.name} brings a validation split of its own"
+            f" ({len(dataset.splits['validation']):,} samples)",
+            hint="leave data.validation out",
+        )
+    return _cut(dataset, "validation", options.validation, options, _VALIDATION)
+
+
+def _cut(dataset: Dataset, part: str, share: float, options: DataOptions, purpose: int) -> Dataset:
+    """Move a share of the train split to a new one."""
+    if not share:
+        return dataset
+    train = dataset.splits["train"]
+    count = share_of(len(train), share)
+    groups = group_numbers(input_digests(train)) if options.group_duplicates else None
+    rows = choose(train.labels, count, seed=options.split_seed, purpose=purpose, groups=groups)
+    rest = np.setdiff1d(np.arange(len(train)), rows, assume_unique=True)
+    if not len(rows) or not len(rest):
+        raise DataError(
+            f"data.{part} = {share} of {len(train):,} samples leaves "
+            f"{'no ' + part if not len(rows) else 'no train'} split: {_why_empty(groups)}",
+            hint=f"give more samples, or another data.{part}",
+        )
+    return replace(dataset, splits={**dataset.splits, "train": train.take(rest), part: train.take(rows)})
+
+
+def _why_empty(groups: NDArray[np.int64] | None) -> str:
+    if groups is not None and int(groups.max()) + 1 < len(groups):
+        return "identical inputs stay together (data.group_duplicates), and each class keeps one for training"
+    return "each class keeps one sample for training"
+
+
+def _limited(dataset: Dataset, options: DataOptions) -> Dataset:
+    train = dataset.splits["train"]
+    if options.limit is None or options.limit >= len(train):
+        return dataset
+    rows = choose(train.labels, options.limit, seed=options.split_seed, purpose=_LIMIT, leave_one=False)
+    limited = train.take(rows)
+    if len(np.unique(limited.labels)) < 2:
+        raise SettingsError(
+            f"data.limit = {options.limit} leaves samples of one class only; there is nothing to learn",
+            hint=f"give at least {len(dataset.classes)}, one for each class",
+        )
+    return replace(dataset, splits={**dataset.splits, "train": limited})
+
+
+def _finish(dataset: Dataset, source: Split, options: DataOptions, own: dict[str, Any], started: float) -> Prepared:
+    inputs = {name: input_digests(split) for name, split in dataset.splits.items()}
+    rows = {name: row_digests(inputs[name], split.labels) for name, split in dataset.splits.items()}
+    found, found_inputs = across(rows), across(inputs)
+    if options.leak == "error":
+        _refuse_leak(found_inputs, dataset)
+    if dataset.fit is not None:
+        dataset = dataset.fit(dataset)
+    _check_finite(dataset, options.name)
+    marked = fingerprint(rows, dataset.classes)
+    return Prepared(dataset, source, options, own, found, found_inputs, marked, time.perf_counter() - started)
+
+
+def _refuse_leak(found: Mapping[str, Mapping[str, int]], dataset: Dataset) -> None:
+    for part in ("validation", "test"):
+        rows = found.get(f"train/{part}", {"rows": 0})["rows"]
+        if rows:
+            raise DataError(
+                f'{rows:,} of {len(dataset.splits[part]):,} {part} inputs stand in the train split too (data.leak is "error")',
+                hint='remove them from the data, or set data.leak = "warn" to train all the same',
+            )
+
+
+def _check_finite(dataset: Dataset, name: str) -> None:
+    for split_name, split in dataset.splits.items():
+        if dataset.kind == "features" and not np.isfinite(split.inputs).all():
+            row, column = np.argwhere(~np.isfinite(split.inputs))[0].tolist()
+            label = dataset.columns[column] if column < len(dataset.columns) else f"column {column}"
+            raise DataError(
+                f"data set {name!r}, split {split_name!r}, row {row}: {label!r} is not a finite number",
+                hint="fill or remove such values first",
+            )

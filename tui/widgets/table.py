@@ -1,0 +1,90 @@
+"""Columns of a list: which of them fit into a width, and rows drawn in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from tui.text import pad
+
+GAP = 2
+Cell = tuple[str, Style]
+Line = list[Cell]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a list."""
+
+    key: str
+    title: str
+    width: int
+    """The least cells it takes."""
+    most: int = 0
+    """The most cells it takes where there is room; `width` when smaller."""
+    right: bool = False
+    """Whether its values, numbers, stand to the right."""
+    rank: int = 0
+    """The larger, the sooner it is left out where there is no room; 0 stays always."""
+
+
+def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
+    """The columns that fit into `width` cells, in their order, each with the cells it gets.
+
+    Columns are left out by rank until the rest fits; what is over then goes to those that want more, in equal parts.
+    """
+    kept = list(columns)
+    while kept and _taken(kept) > width:
+        last = max(kept, key=lambda column: column.rank)
+        if last.rank == 0:
+            break
+        kept.remove(last)
+    sizes = {column.key: column.width for column in kept}
+    spare = width - _taken(kept)
+    if spare < 0:
+        return _squeeze(kept, width)
+    while spare > 0:
+        wanting = [column for column in kept if sizes[column.key] < column.most]
+        if not wanting:
+            break
+        for column in wanting[:spare]:
+            sizes[column.key] += 1
+        spare -= min(spare, len(wanting))
+    return [(column, sizes[column.key]) for column in kept]
+
+
+def _taken(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns) + GAP * (len(columns) - 1)
+
+
+def _squeeze(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
+    """Even the columns that always stay do not fit: the first ones get what there is."""
+    out: list[tuple[Column, int]] = []
+    for column in columns:
+        room = min(column.width, width)
+        if room <= 0:
+            break
+        out.append((column, room))
+        width -= room + GAP
+    return out
+
+
+def draw_row(arranged: Sequence[tuple[Column, int]], cells: dict[str, Cell], default: Style) -> Line:
+    """The cells of a row in the columns' order and widths."""
+    line: Line = []
+    for position, (column, width) in enumerate(arranged):
+        text, style = cells.get(column.key, ("", default))
+        if position:
+            line.append((" " * GAP, default))
+        line.append((pad(text, width, right=column.right), style))
+    return line
+
+
+def to_strip(line: Sequence[Cell], width: int, base: Style) -> Strip:
+    """The strip of a line: every cell on `base`, filled or cut to `width` cells."""
+    strip = Strip([Segment(text, base + style) for text, style in line if text])
+    return strip.adjust_cell_length(max(0, width), base).simplify()

@@ -1,4 +1,4 @@
-"""JSON as the run folder and `--json` write it: non-finite numbers as "NaN", "inf", "-inf"; files replaced atomically."""
+"""JSON as run folders and `--json` write it: non-finite numbers as "NaN", "inf", "-inf"; files replaced atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting runs: the device, the folder, what is recorded of a run before its first step, and the process that keeps it alive."""
+"""Starting runs: the device, the folder with all that is recorded before the first step, and the process."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import contextlib
 import os
 import shlex
 import shutil
-import site
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from engine import devices, leases, provenance
-from engine.control import clear_requests, request_checkpoint, stop
+from engine import leases, locks, provenance
+from engine.control import request_checkpoint, stop
 from engine.devices import Device
-from engine.errors import EngineError, NoDeviceError, RunError, UsageError
-from engine.jsonio import plain, read_json, write_bytes, write_json
+from engine.errors import EngineError, RunError
+from engine.jsonio import plain, write_bytes, write_json
 from engine.processes import boot_id, hostname, username
-from engine.records import ALIVE, ENDED, FORMAT, Marks, RunInfo, RunPaths, State, write_marks, write_state
+from engine.records import ENDED, Marks, RunInfo, RunPaths, State, write_marks, write_state
+from engine.resume import limits, resume
 from engine.runs import Run, RunsFolder, load_run
 from engine.settings import Settings
+from engine.start import WORKER, start, take_device
 
 __all__ = [
     "LaunchRequest",
@@ -38,11 +36,6 @@ __all__ = [
     "stop",
     "wait",
 ]
-
-WORKER = "engine.worker"
-
-GROWABLE = ("train.epochs", "train.steps", "train.minutes")
-"""The only settings that a resumed run may change, and only upwards."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +74,18 @@ def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) ->
     """
     git = provenance.GitQuery(request.folder, leave_out=runs.root)
     spec = request.device or request.settings.device
-    device, lease = _take_device(spec)
+    device, lease = take_device(spec)
     descriptors = [] if lease is None else [lease]
     try:
         paths = runs.new()
         try:
-            lock = leases.lock_run(paths)
+            lock = locks.lock_run(paths)
             descriptors.append(lock)
             environment = provenance.environment(request.environment)
             _write_folder(paths, request, device, git, environment)
             if lease is not None:
                 leases.describe(device, paths.id, paths.folder)
-            _start(paths, request.folder, device, environment, lock, lease, worker)
+            start(paths, request.folder, device, environment, lock, lease, worker)
         except OSError as error:
             shutil.rmtree(paths.folder, ignore_errors=True)
             raise RunError(
@@ -102,50 +95,6 @@ def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) ->
         for descriptor in descriptors:
             os.close(descriptor)
     return paths
-
-
-def resume(
-    runs: RunsFolder, run_id: str, grow: Sequence[str] = (), *, device: str | None = None, worker: str = WORKER
-) -> RunPaths:
-    """Go on with a run that has ended, from its last checkpoint.
-
-    Args:
-        runs: where it lies.
-        run_id: the run.
-        grow: `train.epochs=20` and the like: the only settings that may change, and only upwards.
-        device: another device than the run's settings name.
-        worker: the module that the run's process executes.
-
-    Raises:
-        NotFoundError: there is no such run.
-        RunError: it is alive, on another host, read-only or damaged.
-        UsageError: something else than a limit was to change, or a limit was to shrink.
-        NoDeviceError: the device is busy.
-    """
-    run = runs.find(run_id)
-    _check_resumable(run)
-    grown = _grown(run, grow)
-    lock = leases.lock_run(run.paths)
-    descriptors = [lock]
-    try:
-        run = load_run(run.paths)
-        _check_resumable(run)  # it may have been resumed, and have ended, since the first look
-        chosen, lease = _take_device(device or _device_of(run))
-        if lease is not None:
-            descriptors.append(lease)
-        _check_same_kind(run, chosen, device)
-        _reopen(run, chosen, grown)
-        if lease is not None:
-            leases.describe(chosen, run.id, run.paths.folder)
-        _start(run.paths, Path(run.info.folder), chosen, provenance.environment(), lock, lease, worker)
-    except OSError as error:
-        raise RunError(
-            f"{run_id} could not be resumed: {error.filename or run.paths.folder}: {error.strerror}"
-        ) from error
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
-    return run.paths
 
 
 def wait(paths: RunPaths, timeout: float | None = None) -> Run:
@@ -183,34 +132,10 @@ def command_line(request: LaunchRequest) -> str:
     return shlex.join(command(request))
 
 
-def limits(paths: RunPaths) -> dict[str, float]:
-    """The limits a resumed run has grown to: `train.epochs` and the like; empty when it never did."""
-    try:
-        content = read_json(paths.control / "limits.json")
-    except (OSError, ValueError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    return {key: content[key] for key in GROWABLE if isinstance(content.get(key), (int, float))}
-
-
-def _take_device(spec: str) -> tuple[Device, int | None]:
-    """Choose a device and take its lease; where `auto` loses a race for a GPU, it tries the next."""
-    while True:
-        device = devices.choose(spec)
-        if device.uuid is None:
-            return device, None
-        try:
-            return device, leases.acquire(device, "", "")
-        except NoDeviceError:
-            if spec != "auto":
-                raise
-
-
 def _write_folder(
     paths: RunPaths, request: LaunchRequest, device: Device, git: provenance.GitQuery, environment: dict[str, str]
 ) -> None:
-    """Everything a run's folder holds before its worker exists; run.json comes last, so that it vouches for the rest."""
+    """Write all that a run's folder holds before its worker exists; run.json comes last, vouching for the rest."""
     tags = list(dict.fromkeys((*request.settings.tags, *request.tags)))
     created = time.time()
     if tags:
@@ -233,7 +158,7 @@ def _write_folder(
         git=git_entry,
         code=provenance.code_files(settings, request.folder),
         python=sys.executable,
-        cwd=os.getcwd(),
+        cwd=str(Path.cwd()),
         host=hostname(),
         user=username(),
         device={key: getattr(device, key) for key in ("kind", "name", "uuid", "index", "title")},
@@ -250,7 +175,8 @@ def _write_folder(
 def write_notes(paths: RunPaths, request: LaunchRequest) -> None:
     """Begin the run's journal entry; one that is there already stays as it is."""
     motivation = "\n\n".join(text for text in (request.settings.motivation.strip(), request.note.strip()) if text)
-    text = f"# {paths.id} · {request.experiment}\n\n## Motivation\n\n{motivation}\n\n## Results\n\n\n\n## Interpretation\n\n"
+    title = f"# {paths.id} · {request.experiment}\n\n"
+    text = f"{title}## Motivation\n\n{motivation}\n\n## Results\n\n\n\n## Interpretation\n\n"
     with contextlib.suppress(FileExistsError), open(paths.notes, "x", encoding="utf-8", errors="replace") as file:
         file.write(text)
 
@@ -264,147 +190,6 @@ def _fingerprint(request: LaunchRequest) -> str | None:
         return quick_fingerprint(request.settings, request.folder)
     except (EngineError, OSError):
         return None  # the worker will say what is wrong with the data
-
-
-def _start(
-    paths: RunPaths,
-    folder: Path,
-    device: Device,
-    environment: dict[str, str],
-    lock: int,
-    lease: int | None,
-    worker: str,
-) -> None:
-    """Start the supervisor in a session of its own, holding the run's lock and the device's lease."""
-    state = load_run(paths).state
-    state.state = "starting"
-    write_state(paths, state)
-    command = [sys.executable, "-P", "-m", "engine.supervisor", str(paths.folder.absolute()), "--lock", str(lock)]
-    if lease is not None:
-        command += ["--lease", str(lease)]
-    if worker != WORKER:
-        command += ["--worker", worker]
-    with open(paths.log, "ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder if folder.is_dir() else None,
-            env=_process_environment(environment, device),
-            start_new_session=True,
-            pass_fds=[lock] if lease is None else [lock, lease],
-        )
-    _let_go(process)
-
-
-def _let_go(process: subprocess.Popen[bytes]) -> None:
-    """The supervisor outlives us; it is reaped where this process still lives when it ends."""
-    import threading
-
-    threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
-
-
-def _process_environment(environment: dict[str, str], device: Device) -> dict[str, str]:
-    """What the supervisor and the worker get: the captured variables, the device, and where this engine lies."""
-    extra = {"CUDA_VISIBLE_DEVICES": device.uuid or ""}
-    if device.uuid:
-        extra["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-    own = str(Path(__file__).resolve().parent.parent)
-    if own not in {*site.getsitepackages(), site.getusersitepackages()}:
-        # before all others: a folder with an engine.py of its own must not be found first
-        extra["PYTHONPATH"] = os.pathsep.join(part for part in (own, environment.get("PYTHONPATH", "")) if part)
-    return {**environment, **extra}
-
-
-def _check_resumable(run: Run) -> None:
-    if run.info.format > FORMAT or not run.info.settings:
-        raise RunError(
-            run.read_only_reason or f"{run.id} cannot be resumed: {'; '.join(run.problems) or 'it has no settings'}"
-        )
-    status, state = run.status, run.state
-    host = state.host or run.info.host
-    if status in ALIVE:
-        process = (
-            f"process {state.pid or state.supervisor_pid} on {host}"
-            if state.pid or state.supervisor_pid
-            else f"on {host}"
-        )
-        raise RunError(f"{run.id} is {status}: {process}", hint=f"engine stop {run.id} stops it")
-    if host and host != hostname():
-        raise RunError(
-            f"{run.id} ran on {host}; it can be resumed there", hint=f"here, --from {run.id} continues it in a new run"
-        )
-    if reason := run.read_only_reason:
-        raise RunError(reason)
-
-
-def _grown(run: Run, grow: Sequence[str]) -> dict[str, float]:
-    """The run's limits after growing them as asked."""
-    grown = limits(run.paths)
-    train = run.info.settings.get("train") or {}
-    for rule in grow:
-        key, equals, text = rule.partition("=")
-        key = key.strip()
-        if key not in GROWABLE or not equals:
-            raise UsageError(
-                f"a resumed run keeps its settings; {rule!r} cannot change", hint=f"only {', '.join(GROWABLE)} may grow"
-            )
-        new, old = _limit(key, text), grown.get(key, train.get(key.partition(".")[2]))
-        if old is None:
-            raise UsageError(f"{run.id} has no limit {key} that could grow", hint=f"it was given {_given(train)}")
-        if new < old:
-            raise UsageError(f"{key} of {run.id} is {old:g} and can only grow; {text} is less")
-        grown[key] = new
-    return grown
-
-
-def _limit(key: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise UsageError(f"{key}={text}: not a number") from None
-    if not 0 < value < float("inf"):
-        raise UsageError(f"{key}={text}: must be a positive number")
-    return int(value) if value == int(value) else value
-
-
-def _given(train: Mapping[str, Any]) -> str:
-    return (
-        ", ".join(f"{key}={train[key.partition('.')[2]]}" for key in GROWABLE if train.get(key.partition(".")[2]))
-        or "none"
-    )
-
-
-def _device_of(run: Run) -> str:
-    """The device to resume on: the one the settings name; for `auto`, the kind the run began on."""
-    spec = str(run.info.settings.get("device") or "auto")
-    return "cpu" if spec == "auto" and run.info.device.get("kind") == "cpu" else spec
-
-
-def _check_same_kind(run: Run, chosen: Device, asked: str | None) -> None:
-    if asked is None and run.info.device.get("kind") == "cuda" and chosen.kind == "cpu":
-        raise NoDeviceError(
-            f"{run.id} ran on {run.info.device.get('title') or 'a GPU'}, and there is none here",
-            hint="--device cpu goes on without",
-        )
-
-
-def _reopen(run: Run, device: Device, grown: dict[str, float]) -> None:
-    clear_requests(run.paths)
-    if grown:
-        run.paths.control.mkdir(exist_ok=True)
-        write_json(run.paths.control / "limits.json", grown)
-    readable = run.state if run.state.state != "unreadable" else State(created=run.info.created)
-    fresh = {"cause": None, "cause_kind": None, "exit_code": None, "ended": None, "pid": None, "pid_start": None}
-    fresh |= {
-        "supervisor_pid": None,
-        "supervisor_start": None,
-        "host": hostname(),
-        "boot_id": boot_id(),
-        "device": device.name,
-    }
-    write_state(run.paths, msgspec.structs.replace(readable, state="starting", **fresh))
 
 
 def _overrides(request: LaunchRequest) -> dict[str, Any]:

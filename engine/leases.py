@@ -1,4 +1,4 @@
-"""Locks that die with their holder: a GPU's lease, shared by all users of the box, and a run's lock, one worker a run.
+"""Leases: who may compute on a GPU, agreed on by all users of the box without a service.
 
 A lease is an flock on a file named after the GPU's UUID in a local, world-writable, sticky folder. The launcher takes
 it and hands the open descriptor to the worker; the kernel drops the lock the moment the worker dies, however it dies.
@@ -7,7 +7,6 @@ it and hands the open descriptor to the worker; the kernel drops the lock the mo
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import stat
@@ -15,16 +14,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import NoDeviceError, RunError
+from engine.errors import NoDeviceError
 from engine.jsonio import encode, read_json
-from engine.processes import boot_id, hostname, is_process, process_start, username
+from engine.locks import hold, same_file
+from engine.processes import boot_id, hostname, username
 
 if TYPE_CHECKING:
     from engine.devices import Device
-    from engine.runs import RunPaths
 
-LOCK_VARIABLE = "DLTUI_LOCK_FD"
-LEASE_VARIABLE = "DLTUI_LEASE_FD"
+__all__ = ["acquire", "describe", "folders", "hold", "holder", "holder_words"]
 
 _CANDIDATES = (Path("/run/lock/dltui"), Path("/var/tmp/dltui"))
 _NETWORK = (
@@ -44,9 +42,6 @@ _NETWORK = (
 _PATIENCE = 0.2
 """Seconds to try on: somebody who only asks whether a lease is free holds it for a moment."""
 
-_held: list[int] = []
-_at_fork = False
-
 
 def folders() -> list[Path]:
     """The folders leases may lie in, the one to take new leases in first."""
@@ -61,7 +56,7 @@ def _usable(folder: Path) -> bool:
         return False
     try:
         folder.mkdir(parents=False)
-        os.chmod(folder, 0o1777)
+        folder.chmod(0o1777)
     except FileExistsError:
         pass
     except FileNotFoundError:
@@ -76,7 +71,7 @@ def _make_parents(folder: Path) -> bool:
         return False
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(folder, 0o1777)
+        folder.chmod(0o1777)
     except OSError:
         return False
     return True
@@ -96,7 +91,7 @@ def _is_trusted(folder: Path) -> bool:
 def _is_network(folder: Path) -> bool:
     """Whether `folder` lies on a file system shared between machines, where a lock says nothing of this box."""
     best, kind = "", ""
-    wanted = os.path.abspath(folder)
+    wanted = str(folder.absolute())
     try:
         lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
     except OSError:
@@ -235,7 +230,7 @@ def _lock_file(path: Path, patience: float) -> int | None:
         except BaseException:
             os.close(descriptor)
             raise
-        if _same_file(descriptor, path):
+        if same_file(descriptor, path):
             return descriptor
         os.close(descriptor)  # removed and made anew between opening and locking
 
@@ -252,113 +247,3 @@ def _open_shared(path: Path) -> int:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
             os.fchmod(descriptor, 0o666)
             return descriptor
-
-
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except OSError:
-        return False
-
-
-def lock_run(paths: RunPaths) -> int:
-    """Take the lock of a run: whoever holds it may start its worker.
-
-    Returns:
-        The descriptor that holds it.
-
-    Raises:
-        RunError: another process holds it, or the folder cannot be written.
-    """
-    try:
-        descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise RunError(
-            f"{paths.id} cannot be locked: {error.strerror}", hint="is its folder yours and writable?"
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise RunError(
-            f"{paths.id} is held by {_lock_holder(paths)}", hint=f"engine log {paths.id} -f follows it"
-        ) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL):
-            os.close(descriptor)
-            raise
-        # a file system without locks: go on, as the checks on living processes still hold
-    write_lock_holder(descriptor)
-    return descriptor
-
-
-def write_lock_holder(descriptor: int) -> None:
-    """Record this process in the lock file it holds, for whoever finds it locked."""
-    content = encode(
-        {"pid": os.getpid(), "pid_start": process_start(os.getpid()), "host": hostname(), "user": username()}
-    )
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, content, 0)
-
-
-def _lock_holder(paths: RunPaths) -> str:
-    try:
-        content = read_json(paths.lock)
-    except (OSError, ValueError):
-        return "another process"
-    if not isinstance(content, dict):
-        return "another process"
-    gone = content.get("host") == hostname() and not is_process(content.get("pid"), content.get("pid_start"))
-    return (
-        f"another process on {content.get('host')}"
-        if gone
-        else f"process {content.get('pid')} on {content.get('host')}"
-    )
-
-
-def hold(paths: RunPaths) -> None:
-    """Called once by a worker as it starts: hold the run's lock and the GPU's lease for as long as this process lives.
-
-    Takes over the descriptors it was handed; without any (a worker started by hand) it takes the run's lock itself.
-    Children forked later close them.
-
-    Raises:
-        RunError: another worker holds the run.
-    """
-    lock = _inherited(LOCK_VARIABLE)
-    if lock is None or not _same_file(lock, paths.lock):
-        lock = lock_run(paths)
-    write_lock_holder(lock)
-    keep(lock)
-    lease = _inherited(LEASE_VARIABLE)
-    if lease is not None:
-        keep(lease)
-
-
-def _inherited(variable: str) -> int | None:
-    value = os.environ.pop(variable, "")
-    if not value.isdigit():
-        return None
-    try:
-        os.fstat(int(value))
-    except OSError:
-        return None
-    return int(value)
-
-
-def keep(descriptor: int) -> None:
-    """Keep a lock's descriptor until this process ends, in this process alone."""
-    global _at_fork
-    os.set_inheritable(descriptor, False)
-    _held.append(descriptor)
-    if not _at_fork:
-        os.register_at_fork(after_in_child=_close_held)
-        _at_fork = True
-
-
-def _close_held() -> None:
-    for descriptor in _held:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    _held.clear()

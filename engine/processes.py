@@ -102,7 +102,7 @@ def _kill(pid: int, number: signal.Signals) -> bool:
 
 
 def _portable_start(pid: int) -> float | None:
-    if os.path.isdir("/proc/self"):
+    if Path("/proc/self").is_dir():
         return None
     import psutil  # systems without /proc
 

@@ -24,16 +24,19 @@ UNTRACKED_LIMIT = 200
 
 _PACKAGES = ("dltui", "torch", "torchvision", "numpy", "scikit-learn", "msgspec", "safetensors")
 
-_NAMES = frozenset(
-    "PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH PYTHONHASHSEED"
-    " PYTHONWARNINGS PYTHONPYCACHEPREFIX PYTHONDONTWRITEBYTECODE CUDA_HOME CUDA_PATH CUDA_CACHE_PATH CUDA_LAUNCH_BLOCKING"
-    " CUDA_MODULE_LOADING CUBLAS_WORKSPACE_CONFIG HF_HOME HF_HUB_OFFLINE HF_DATASETS_OFFLINE MPLBACKEND MPLCONFIGDIR"
-    " SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy"
-    " NO_COLOR MALLOC_ARENA_MAX".split()
-)
-_PREFIXES = (
-    "LC_ XDG_ DLTUI_ CONDA_ OMP_ MKL_ OPENBLAS_ KMP_ GOMP_ NUMEXPR_ TORCH_ TORCHINDUCTOR_ PYTORCH_ TRITON_ NCCL_ NVIDIA_ SLURM_ UV_"
-).split()
+_NAMES = """
+    PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH
+    PYTHONHASHSEED PYTHONWARNINGS PYTHONPYCACHEPREFIX PYTHONDONTWRITEBYTECODE CUDA_HOME CUDA_PATH CUDA_CACHE_PATH
+    CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUBLAS_WORKSPACE_CONFIG HF_HOME HF_HUB_OFFLINE HF_DATASETS_OFFLINE
+    MPLBACKEND MPLCONFIGDIR SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy
+    https_proxy no_proxy NO_COLOR MALLOC_ARENA_MAX
+"""
+_PREFIXES = """
+    LC_ XDG_ DLTUI_ CONDA_ OMP_ MKL_ OPENBLAS_ KMP_ GOMP_ NUMEXPR_ TORCH_ TORCHINDUCTOR_ PYTORCH_ TRITON_ NCCL_
+    NVIDIA_ SLURM_ UV_
+"""
+_ALLOWED = frozenset(_NAMES.split())
+_ALLOWED_PREFIXES = tuple(_PREFIXES.split())
 _SECRET = re.compile(
     r"TOKEN|SECRET|PASSW|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE|JWT|AUTH|COOKIE|SESSION", re.IGNORECASE
 )
@@ -50,7 +53,7 @@ def environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     allowed = {name: value for name, value in source.items() if name in more or _allowed(name, value)}
     if allowed.get("PYTHONPATH"):
         # an empty part would mean the working directory, which differs in the worker
-        parts = [os.path.abspath(part) for part in allowed["PYTHONPATH"].split(os.pathsep) if part]
+        parts = [str(Path(part).absolute()) for part in allowed["PYTHONPATH"].split(os.pathsep) if part]
         allowed["PYTHONPATH"] = os.pathsep.join(parts)
     return dict(sorted(allowed.items()))
 
@@ -60,11 +63,11 @@ def _allowed(name: str, value: str) -> bool:
         return False
     if "://" in value and "@" in value:
         return False  # a URL with a password in it
-    return name in _NAMES or name.startswith(tuple(_PREFIXES))
+    return name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES)
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the system and the packages that training rests on, read from the names of their metadata folders."""
+    """Versions of Python, the system and the packages training rests on, by the names of their metadata folders."""
     wanted = {name.replace("-", "_"): name for name in _PACKAGES}
     found = {"python": platform.python_version(), "system": f"{os.uname().sysname} {os.uname().release}"}
     for folder in sys.path:

@@ -161,7 +161,7 @@ class RunInfo(msgspec.Struct, kw_only=True):
     folder: str = ""
     """The folder of experiments.toml: where the user's own models and data sets are found."""
     git: dict[str, Any] | None = None
-    """{"commit": ..., "dirty": bool, "diff_sha256": ..., "untracked": [...]} of the working tree at launch; None without git."""
+    """{"commit": ..., "dirty": bool, "diff_sha256": ..., "untracked": [...]} of the working tree at launch."""
     code: dict[str, str] = msgspec.field(default_factory=dict)
     """SHA-256 of the user's own modules that the settings name, by path below `folder`."""
     python: str = ""

@@ -1,4 +1,4 @@
-"""Runs as their folders show them, and the folder of all runs: how an id is taken, how runs are found, trashed and restored.
+"""Runs as their folders show them, and the folder of all runs: how an id is taken, how runs are found and trashed.
 
 The folder is all that the terminal UI, the command line and the worker share. What is replaced is replaced
 atomically, what grows only grows, and an unreadable part is reported as such while the rest works.
@@ -230,7 +230,7 @@ class RunsFolder:
         """The run with this id.
 
         Raises:
-            NotFoundError: there is none; the message names the folder and the nearest id, and says when it is in the trash.
+            NotFoundError: there is none; the message names the folder, and says when it is in the trash.
         """
         paths = self.paths(run_id)
         if RUN_ID.fullmatch(run_id) and paths.folder.is_dir():
@@ -302,7 +302,7 @@ class RunsFolder:
             target.parent.mkdir(exist_ok=True)
             if target.exists():
                 raise RunError(f"{target} is in the way", hint="move it aside")
-            os.rename(source, target)
+            source.rename(target)
         except OSError as error:
             raise RunError(f"{source.name} cannot be moved to {target.parent}: {error.strerror}") from error
 

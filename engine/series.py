@@ -7,7 +7,9 @@ with O_APPEND, so a record is in the file the moment `log` returns and a kill lo
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import struct
 import time as clock
 from collections.abc import Iterator, Mapping
@@ -32,7 +34,8 @@ def series_path(folder: Path, name: str) -> Path:
     parts = [quote(part, safe="") for part in name.split("/")]
     if not all(parts):
         raise ValueError(f"series name {name!r} has an empty part")
-    parts = [part.replace(".", "%2E") if part in (".", "..") else part for part in parts]
+    # no part may lead upwards, or be taken for a hidden folder
+    parts = ["%2E" + part[1:] if part.startswith(".") else part for part in parts]
     return folder.joinpath(*parts[:-1], parts[-1] + SUFFIX)
 
 
@@ -87,7 +90,7 @@ class SeriesWriter:
                 descriptor = self._open(name)
             if write(descriptor, pack(step, now, value)) != RECORD.size:
                 self._mend(descriptor)
-                raise OSError(28, f"no space left while writing the series {name}")
+                raise OSError(errno.ENOSPC, f"no space left while writing the series {name}")
 
     def _open(self, name: str) -> int:
         path = series_path(self._folder, name)
@@ -166,12 +169,19 @@ def cut_series(folder: Path, last_step: int) -> Path | None:
         attic = attic or _next_attic(folder)
         old = attic / path.relative_to(folder)
         old.parent.mkdir(parents=True, exist_ok=True)
-        os.link(path, old)
+        _keep(path, old)
         if len(kept):
             write_bytes(path, np.ascontiguousarray(kept).tobytes())
         else:
             path.unlink()
     return attic
+
+
+def _keep(path: Path, old: Path) -> None:
+    try:
+        os.link(path, old)
+    except OSError:  # a file system without hard links
+        shutil.copy2(path, old)
 
 
 def _next_attic(folder: Path) -> Path:

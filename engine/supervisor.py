@@ -17,7 +17,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from engine.jsonio import encode, read_json
-from engine.leases import LEASE_VARIABLE, LOCK_VARIABLE, write_lock_holder
+from engine.locks import LEASE_VARIABLE, LOCK_VARIABLE, write_lock_holder
 from engine.processes import boot_id, hostname, process_start
 from engine.runs import ENDED, RunPaths, State, load_run, write_state
 

@@ -1,4 +1,4 @@
-"""A worker without torch that does what `DLTUI_STUB` says, so that launching and supervising can be tested by themselves."""
+"""A worker without torch that does what `DLTUI_STUB` says, to test launching and supervising by themselves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _checkpoint(_number: int, _frame: FrameType | None) -> None:
 def main() -> int:
     paths = RunPaths(Path(sys.argv[1]))
     plan = os.environ.get("DLTUI_STUB", "finish")
-    print("stub", plan, "in", os.getcwd(), flush=True)
+    print("stub", plan, "in", Path.cwd(), flush=True)
     leases.hold(paths)
     if plan == "explain":
         paths.control.mkdir(exist_ok=True)

@@ -15,16 +15,13 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from engine.jsonio import number, write_bytes
-from engine.runs import ALIVE, RUN_ID, Run, RunPaths, RunsFolder, State, derive_status, load_run
+from engine.runs import ALIVE, RUN_ID, Run, RunsFolder, State, derive_status, load_run
 
-YOUNG_SECONDS = 60.0
-"""A folder without run.json is being launched until it is this old; then it was never started."""
 SLICE = 250
 """Rows verified by each quick refresh besides the live and touched ones: 10,000 rows are through in 40 refreshes."""
 SAVE_SECONDS = 10.0
@@ -348,8 +345,8 @@ class RunIndex:
 
     def _moved(self, row: Row) -> bool:
         """Whether a run whose files are unchanged is in another state now: its process died, a stop was asked for."""
-        if row.state == "starting" and not row.experiment:
-            return True
+        if not row.experiment:
+            return True  # still being made
         paths = self._runs.paths(row.run)
         return row.state in ALIVE and derive_status(self._states[row.run], paths) != row.state
 
@@ -366,13 +363,10 @@ class RunIndex:
 
     def _read(self, run_id: str, stamp: bytes) -> Row | None:
         paths = self._runs.paths(run_id)
+        if not paths.folder.is_dir():
+            return None
         run = load_run(paths)
         row = make_row(run, stamp)
-        if run.problems and not paths.run.exists():
-            age = _folder_age(paths)
-            if age is None:
-                return None
-            row.state, row.cause = ("starting", None) if age < YOUNG_SECONDS else ("unreadable", "never started")
         if _restless(row):
             self._states[run_id] = run.state
         else:
@@ -396,12 +390,3 @@ class RunIndex:
 
 def _restless(row: Row) -> bool:
     return row.state in ALIVE or row.state == "queued"
-
-
-def _folder_age(paths: RunPaths) -> float | None:
-    """Seconds since the run's folder changed; None when it is no folder."""
-    path = Path(paths.folder)
-    try:
-        return time.time() - path.stat().st_mtime if path.is_dir() else None
-    except OSError:
-        return None

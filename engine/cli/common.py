@@ -111,11 +111,11 @@ def _set_file(ctx: click.Context, _parameter: click.Parameter, value: str | None
 def place_options() -> list[click.Option]:
     """--runs and --file, which stand before the verb or after it."""
     runs = click.Option(
-        ["--runs"], type=click.Path(), metavar="DIR", expose_value=False, is_eager=True, callback=_set_root,
+        ["--runs", "runs_folder"], type=click.Path(), metavar="DIR", expose_value=False, is_eager=True, callback=_set_root,
         help="The runs folder (./runs).",
     )  # fmt: skip
     file = click.Option(
-        ["--file"], type=click.Path(), metavar="FILE", expose_value=False, is_eager=True, callback=_set_file,
+        ["--file", "experiments_file"], type=click.Path(), metavar="FILE", expose_value=False, is_eager=True, callback=_set_file,
         help="The experiments file (./experiments.toml, else the packaged one).",
     )  # fmt: skip
     return [runs, file]
@@ -178,7 +178,7 @@ def complete_settings(ctx: click.Context, _parameter: click.Parameter, incomplet
     """Dotted keys of the experiment named on the line."""
     from click.shell_completion import CompletionItem
 
-    from engine.experiments import completions
+    from engine.completion import completions
 
     if "=" in incomplete:
         return []

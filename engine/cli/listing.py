@@ -20,6 +20,7 @@ from engine.cli.output import (
     say_csv,
     say_json,
     say_table,
+    setting_text,
     state_cell,
 )
 
@@ -256,13 +257,11 @@ def _say_columns(rows: list[Row], keys: list[str]) -> None:
             value = found[i]
             if key == "state":
                 line.append(state_cell(str(value)))
-            elif isinstance(value, (list, tuple)):
-                line.append(" ".join(map(str, value)) or "–")
             elif "/" in key or key == "best":
                 line.append(metric_text(value))
             elif key in ("age", "seconds"):
                 line.append(duration(value))
             else:
-                line.append(number_text(value))
+                line.append(setting_text(value))
         lines.append(line)
     say_table(columns, lines)

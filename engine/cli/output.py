@@ -212,6 +212,21 @@ def number_text(value: Any) -> str:
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 else f"{value:.3g}"
 
 
+def setting_text(value: Any) -> str:
+    """A setting as it would be written: numbers exactly, lists with commas, tables as `key=value`."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.12g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(setting_text, value)) or "none"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={setting_text(item)}" for key, item in value.items())
+    return printable(value)
+
+
 def metric_text(value: Any) -> str:
     """A metric: always four decimals, so that a column lines up."""
     if isinstance(value, float) and value == value and 1e-3 <= abs(value) < 1e4:

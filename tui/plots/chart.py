@@ -1,0 +1,167 @@
+"""The widget that shows curves, live: it draws a plot once per change and repaints only the cells that differ.
+
+    chart = Chart(title="loss", live=True)
+    chart.set_curves([Curve("train", train_cache, "accent", smooth=0.6, epochs=epoch_cache), Curve("val", val_cache)])
+    chart.set_marks([Mark(step=450, value=0.913, label="0.913"), Mark(step=900, label="resumed", color="muted")])
+    chart.set_baselines([Baseline(0.469, "majority 0.469")])
+    ...
+    if any([cache.update() for cache in caches]):   # in a thread, if you like
+        chart.update_data()                          # in the event loop; nothing is drawn when nothing changed
+    chart.change(x_axis=XAxis.EPOCH, log_y=True, smooth=0.9, zoom=(0, 10), cursor=7.5, live=False, robust=True)
+
+`Curve`, `Mark`, `Baseline` and `Plot` (whose fields `change` takes) are in `tui.plots.plot`; `SeriesCache`,
+`FixedSeries`, `XAxis` in `tui.series`. Colours: the theme's variables ("primary", "success"), the names of
+`tui.theme.Inks` ("accent", "muted", "good", "bad", "star"), any colour Textual parses, or "" (by the curve's position).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.plots.canvas import Frame
+from tui.plots.inks import style_of
+from tui.plots.plot import Baseline, Curve, Mark, Plot, draw
+from tui.theme import ascii_mode
+
+__all__ = ["Baseline", "Chart", "Curve", "Mark", "Plot"]
+
+GAP = 24
+"""Unchanged cells between two changed ones of a line that are sent again rather than moving the cursor past them."""
+
+
+class Chart(Widget):
+    """Curves with axes, legend and marks in the cells of a widget."""
+
+    DEFAULT_CSS = """
+    Chart { width: 1fr; height: 1fr; min-height: 3; }
+    """
+
+    def __init__(
+        self,
+        title: str = "",
+        *,
+        live: bool = False,
+        ascii_only: bool | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """An empty chart; `ascii_only` follows the terminal when None."""
+        super().__init__(id=id, classes=classes)
+        self.plot = Plot(title=title, live=live, ascii_only=ascii_mode() if ascii_only is None else ascii_only)
+        self._frame: Frame | None = None
+        self._drawn: object = None
+        self._styles_by_ink: list[Style] = []
+        self._strips: dict[int, Strip] = {}
+
+    # what to show
+
+    def set_curves(self, curves: Sequence[Curve]) -> None:
+        """Show these curves, the first below the others."""
+        self.change(curves=tuple(curves))
+
+    def set_marks(self, marks: Sequence[Mark]) -> None:
+        """Show these marks."""
+        self.change(marks=tuple(marks))
+
+    def set_baselines(self, baselines: Sequence[Baseline]) -> None:
+        """Show these horizontal lines."""
+        self.change(baselines=tuple(baselines))
+
+    def change(self, **fields: Any) -> None:
+        """Set fields of `Plot` and draw what changed.
+
+        Raises:
+            AttributeError: `Plot` has no such field.
+        """
+        before = {name: getattr(self.plot, name) for name in fields}
+        if before == fields:
+            return
+        for name, value in fields.items():
+            setattr(self.plot, name, value)
+        if fields.keys() & {"curves", "x_axis", "log_x", "log_y", "zoom", "fixed_y", "live", "robust", "smooth"}:
+            self.plot.view.forget()
+        self._drawn = None
+        self.update_data()
+
+    def update_data(self) -> None:
+        """Draw again if any series changed, and repaint the cells that differ."""
+        if not self.is_mounted or not self.size:
+            return
+        state = (self.size, self._versions())
+        if state == self._drawn:
+            return
+        self._drawn = state
+        self._show(draw(self.plot, self.size.width, self.size.height))
+
+    def _versions(self) -> tuple[int, ...]:
+        versions = []
+        for curve in self.plot.curves:
+            versions += [curve.source.version, curve.epochs.version if curve.epochs is not None else 0]
+        return tuple(versions)
+
+    def _show(self, frame: Frame) -> None:
+        before, self._frame = self._frame, frame
+        if before is None or before.glyph.shape != frame.glyph.shape:
+            self._strips.clear()
+            self.refresh()
+            return
+        regions = []
+        for y, first, end in frame.changes(before, GAP):
+            self._strips.pop(y, None)
+            regions.append(Region(first, y, end - first, 1))
+        if regions:
+            self.refresh(*regions)
+
+    # drawing
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` of the content."""
+        if self._frame is None or self._frame.glyph.shape != (self.size.height, self.size.width):
+            self.update_data()
+        strip = self._strips.get(y)
+        if strip is None:
+            strip = self._strips[y] = self._strip(y)
+        return strip
+
+    def _strip(self, y: int) -> Strip:
+        if self._frame is None or y >= len(self._frame.glyph):
+            return Strip.blank(self.size.width)
+        styles = self._styles()
+        segments = [Segment(text, styles[ink]) for text, ink in self._frame.runs(y)]
+        return Strip(segments, self.size.width)
+
+    def _styles(self) -> list[Style]:
+        known = self._styles_by_ink
+        for color, tone in list(self.plot.inks)[len(known) :]:
+            known.append(style_of(self.app, color, tone))
+        return known
+
+    def on_mount(self) -> None:
+        """Follow the theme."""
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.recolor())
+
+    def on_resize(self) -> None:
+        """Draw for the new size."""
+        self.update_data()
+
+    def recolor(self) -> None:
+        """Take the colours of the present theme."""
+        self._styles_by_ink.clear()
+        self._strips.clear()
+        self.refresh()
+
+    def position_at(self, column: int) -> float | None:
+        """The position on the x-axis under a column of the content; None when nothing is drawn."""
+        x, left = self.plot.zoom or self.plot.view.x, self.plot.view.gutter
+        wide = self.size.width - left
+        if x is None or wide <= 1:
+            return None
+        place = x[0] + (x[1] - x[0]) * min(1.0, max(0.0, (column - left) / (wide - 1)))
+        return float(10.0**place) if self.plot.log_x and not self.plot.zoom else place

@@ -1,0 +1,64 @@
+"""Colour names of plots as styles of the app's present theme: foregrounds only, legible on dark and on light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.style import Style
+from textual.app import App
+from textual.color import Color, ColorParseError
+
+from tui.theme import no_color
+
+CURVES = {
+    True: ("#6cb6ff", "#f0a35e", "#7fc98f", "#d696e8", "#e3cf6b", "#5fd0c5", "#ef7d80", "#aeb6c2"),
+    False: ("#0b62c1", "#b45309", "#19743a", "#8a2fa8", "#766000", "#0f766e", "#b3261e", "#555d68"),
+}
+"""Colours of curves by position, for dark and light themes."""
+
+_ALIASES = {"good": "success", "bad": "error", "star": "warning", "text": "foreground"}
+_TONES = {"": 1.0, "bold": 1.0, "dim": 0.5, "faint": 0.25}
+
+
+def style_of(app: App[Any], color: str, tone: str = "") -> Style:
+    """The style of a colour's name in a tone: "", "bold", "dim" or "faint" (towards the background)."""
+    if no_color():
+        return Style(bold=True) if tone == "bold" else Style(dim=True) if tone in ("dim", "faint") else Style()
+    if not color:
+        return Style()
+    back = _background(app)
+    ink = back.blend(_color(app, color, back), _TONES[tone], 1.0)
+    return Style.from_color(ink.rich_color) + (Style(bold=True) if tone == "bold" else Style())
+
+
+def _color(app: App[Any], name: str, back: Color) -> Color:
+    dark = app.current_theme.dark
+    if name.startswith("curve-"):
+        return Color.parse(CURVES[dark][int(name[6:]) % len(CURVES[dark])])
+    fore = _variable(app, "foreground") or Color.parse("#d7dce2" if dark else "#23282f")
+    if name == "muted":
+        return back.blend(fore, 0.58, 1.0)
+    if name == "line":
+        return back.blend(fore, 0.32, 1.0)
+    name = _ALIASES.get(name, name).removeprefix("$")
+    if name == "foreground":
+        return fore
+    return _variable(app, name) or _parse(name) or fore
+
+
+def _background(app: App[Any]) -> Color:
+    return _variable(app, "background") or Color.parse("#13161b" if app.current_theme.dark else "#fbfbfa")
+
+
+def _variable(app: App[Any], name: str) -> Color | None:
+    value = app.theme_variables.get(name)
+    color = _parse(value) if value else None
+    # The terminal's own colours ("ansi_default") cannot be blended.
+    return color if color is not None and color.ansi is None else None
+
+
+def _parse(value: str) -> Color | None:
+    try:
+        return Color.parse(value)
+    except ColorParseError:
+        return None

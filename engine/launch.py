@@ -200,7 +200,7 @@ def _overrides(request: LaunchRequest) -> dict[str, Any]:
         file = experiments.load(experiments.find_file(None, request.folder))
         base = experiments.flatten(experiments.resolve(file, request.experiment))
     except EngineError:
-        return {}
+        base = experiments.flatten(Settings())  # the experiment is gone: say everything
     mine = experiments.flatten(request.settings)
     return {key: value for key, value in mine.items() if base.get(key) != value and value is not None}
 

@@ -52,7 +52,7 @@ def folders() -> list[Path]:
 
 
 def _usable(folder: Path) -> bool:
-    if _is_network(folder):
+    if is_network(folder):
         return False
     try:
         folder.mkdir(parents=False)
@@ -88,12 +88,12 @@ def _is_trusted(folder: Path) -> bool:
     return bool(status.st_mode & stat.S_ISVTX) or not status.st_mode & 0o022
 
 
-def _is_network(folder: Path) -> bool:
+def is_network(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
     """Whether `folder` lies on a file system shared between machines, where a lock says nothing of this box."""
     best, kind = "", ""
     wanted = str(folder.absolute())
     try:
-        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+        lines = mounts.read_text(errors="replace").splitlines()
     except OSError:
         return False
     for line in lines:

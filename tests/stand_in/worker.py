@@ -44,14 +44,19 @@ def main() -> int:
         raise ValueError("the loss\x1b[31m is not a number")
     if plan == "segfault":
         os.kill(os.getpid(), signal.SIGSEGV)
+    if plan == "environment":
+        print("environment", *sorted(f"{name}={value}" for name, value in os.environ.items()), sep="\n")
     if plan == "wait":
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGUSR2, _checkpoint)
     _announce(paths)
     if plan == "children":
         os.fork()
+    if plan == "orphan" and os.fork() == 0:
+        os.setsid()  # a loader that outlives the worker
+        Path(f"orphan-{os.getpid()}").touch()
     deadline = time.monotonic() + 60
-    while plan in ("wait", "deaf", "children") and time.monotonic() < deadline:
+    while plan in ("wait", "deaf", "children", "orphan") and time.monotonic() < deadline:
         time.sleep(0.05)
     return int(plan.removeprefix("exit ")) if plan.startswith("exit ") else 0
 

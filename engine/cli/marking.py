@@ -154,7 +154,7 @@ def rm_(place: Place, runs: tuple[str, ...], empty_trash: bool) -> None:
     if empty_trash:
         gone = place.runs.empty_trash()
         say(f"{gone} run{'s' * (gone != 1)} deleted for good")
-    with _each_failure() as failures:
+    with each_failure() as failures:
         for run in place.find_all(runs):
             with failures.collect():
                 place.runs.move_to_trash(run.id)
@@ -165,7 +165,7 @@ def rm_(place: Place, runs: tuple[str, ...], empty_trash: bool) -> None:
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_trashed)
 def restore_(place: Place, runs: tuple[str, ...]) -> None:
     """Bring runs back from the trash."""
-    with _each_failure() as failures:
+    with each_failure() as failures:
         for run_id in runs:
             with failures.collect():
                 place.runs.restore(run_id)
@@ -187,7 +187,7 @@ class _Failures:
 
 
 @contextlib.contextmanager
-def _each_failure() -> Any:
+def each_failure() -> Any:
     failures = _Failures()
     yield failures
     for error in failures.found[1:]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import re
 import sys
@@ -17,6 +18,8 @@ from engine.text import printable, shorten, width
 _ASCII = {
     "…": "...", "–": "-", "—": "-", "·": "|", "×": "x", "✓": "v", "✗": "x", "●": "*", "◐": "~", "■": "#", "★": "*",
     "→": "->", "≥": ">=", "≤": "<=", "±": "+-", "⏎": "|", "°": " ", "─": "-", "│": "|", "█": "#", "▌": "|",
+    "“": '"', "”": '"', "’": "'", "µ": "u", "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+", "┬": "+",
+    "┴": "+", "┼": "+",
 }  # fmt: skip
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "dim": "2", "bold": "1"}
 STATES = {
@@ -38,14 +41,18 @@ codecs.register_error("dltui", _fall_back)
 def prepare_streams() -> None:
     """Make stdout and stderr take any text: in a terminal without UTF-8, symbols become ASCII and the rest escapes."""
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w")
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")
-    ascii_only = _plain_locale()
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    plain_text = _plain_locale()
     for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure:
-            reconfigure(encoding="ascii" if ascii_only else None, errors="dltui")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="ascii" if plain_text else None, errors="dltui")
+
+
+def ascii_only() -> bool:
+    """Whether the terminal is thought to show nothing but ASCII."""
+    return (getattr(sys.stderr, "encoding", None) or "ascii").lower().replace("-", "") not in ("utf8", "utf16", "utf32")
 
 
 def _plain_locale() -> bool:

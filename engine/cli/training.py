@@ -1,0 +1,292 @@
+"""Verbs that start, stop and wait for training: train, rerun, stop, checkpoint, wait."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from engine.cli.common import (
+    Place,
+    complete_names,
+    complete_runs,
+    complete_settings,
+    json_option,
+    run_argument,
+    runs_argument,
+    verb,
+)
+from engine.cli.group import Group, launch_all, new_group_id, start_group
+from engine.cli.output import say, say_json
+from engine.cli.outcome import exit_code, follow_to_end, introduce, result
+from engine.errors import RunError, UsageError
+from engine.runs import ENDED, RUN_ID, Run, load_run, read_events
+from engine.text import printable
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def launch_options(function: _F) -> _F:
+    """The options of everything that launches."""
+    for option in (
+        json_option,
+        click.option("--tag", "tags", multiple=True, metavar="T", help="Tag the run; may be given again."),
+        click.option("--note", "text", default="", metavar="TEXT", help="Why you run it: goes into its journal entry."),
+        click.option("--detach", is_flag=True, help="Print the run's id and return; it goes on by itself."),
+        click.option("--device", metavar="DEVICE", help="auto, cpu, cuda:N or a GPU's UUID."),
+        click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=complete_settings,
+                     help="Change a setting: -s optimizer.lr=0.01; may be given again."),
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+@verb("train")
+@click.argument("name", metavar="NAME", required=False, shell_complete=complete_names)
+@click.option("--from", "parent", metavar="RUN[:CHECKPOINT]", shell_complete=complete_runs,
+              help="Continue a checkpoint (the last) in a new run.")  # fmt: skip
+@click.option("--resume", "resumed", metavar="RUN", shell_complete=complete_runs, help="Go on with a run that ended.")
+@click.option("--seeds", type=click.IntRange(1), metavar="N", help="N runs, each with the next seed.")
+@click.option("--group", hidden=True)
+@launch_options
+@click.pass_context
+def train_(
+    ctx: click.Context,
+    place: Place,
+    name: str | None,
+    parent: str | None,
+    resumed: str | None,
+    seeds: int | None,
+    group: str | None,
+    overrides: tuple[str, ...],
+    device: str | None,
+    detach: bool,
+    text: str,
+    tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train an experiment and follow it.
+
+    The run is a process of its own: losing the terminal only stops following. Ctrl+c stops the run after a checkpoint,
+    a second ctrl+c at once. With --json the last line of stdout is the result.
+    """
+    if resumed is not None:
+        if parent or seeds or text or tags:
+            raise UsageError("--resume goes on with a run as it is", hint="it takes NAME, -s train.epochs=N, --device")
+        _resume(ctx, place, name, resumed, overrides, device, detach, as_json)
+        return
+    requests = _requests(place, name, parent, seeds, overrides, device, text, tags)
+    if len(requests) == 1 and group is None:
+        _train_one(ctx, place, requests[0], detach, as_json)
+        return
+    group = group or new_group_id(requests[0].experiment)
+    if detach:
+        start_group(place, group, len(requests), as_json)
+    else:
+        ctx.exit(launch_all(place, Group(group, requests), as_json))
+
+
+def _requests(
+    place: Place,
+    name: str | None,
+    parent: str | None,
+    seeds: int | None,
+    overrides: tuple[str, ...],
+    device: str | None,
+    text: str,
+    tags: tuple[str, ...],
+) -> list[Any]:
+    from engine.experiments import apply_overrides, expand, settings_from_run
+    from engine.launch import LaunchRequest
+
+    reference = None
+    if parent is not None:
+        origin, reference = _origin(place, parent)
+        if name is None:
+            folder = Path(origin.info.folder or ".")
+            settings = [apply_overrides(settings_from_run(origin.info), overrides, folder)]
+            return [LaunchRequest(origin.info.experiment, s, folder, device, text, tags, reference) for s in settings]
+    if name is None:
+        known = ", ".join(list(place.experiments.experiments)[:8])
+        raise UsageError("name the experiment to train", hint=f"engine list shows them: {known}, …")
+    if RUN_ID.fullmatch(name) and name not in place.experiments.experiments:
+        raise UsageError(f"{name} is a run", hint=f"engine train --resume {name} goes on with it; engine rerun {name} repeats it")
+    file = place.experiments
+    found = expand(file, name, overrides, seeds)
+    return [LaunchRequest(name, settings, file.folder, device, text, tags, reference) for settings in found]
+
+
+def _origin(place: Place, text: str) -> tuple[Run, str]:
+    from engine.checkpoints import find_checkpoint, parse_reference
+
+    run_id, checkpoint = parse_reference(text)
+    run = place.find(run_id)
+    find_checkpoint(run.paths, checkpoint)
+    return run, f"{run.id}:{checkpoint}"
+
+
+def _train_one(ctx: click.Context, place: Place, request: Any, detach: bool, as_json: bool) -> None:
+    from engine.cli.follow import Interrupts
+    from engine.launch import launch
+
+    with Interrupts() as interrupts:
+        paths = launch(place.runs, request)
+        run = load_run(paths)
+        spec = request.device or request.settings.device
+        if detach:
+            _say_detached(run, spec, as_json)
+            return
+        introduce(run, spec, sys.stderr if as_json else sys.stdout)
+        ctx.exit(_finish(follow_to_end(run, interrupts, as_json), interrupts.count, as_json))
+
+
+def _finish(run: Run, interrupts: int, as_json: bool) -> int:
+    if as_json:
+        say_json(result(run))
+    return 130 if interrupts else exit_code(run)
+
+
+def _say_detached(run: Run, spec: str, as_json: bool) -> None:
+    introduce(run, spec, sys.stderr)
+    if as_json:
+        say_json({"run": run.id, "state": run.status, "experiment": run.info.experiment,
+                  "device": run.state.device, "folder": str(run.paths.folder)})  # fmt: skip
+    else:
+        say(run.id)
+
+
+def _resume(
+    ctx: click.Context,
+    place: Place,
+    name: str | None,
+    resumed: str,
+    overrides: tuple[str, ...],
+    device: str | None,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    from engine.cli.follow import Interrupts
+    from engine.index import touch
+    from engine.resume import resume
+
+    run = place.find(resumed)
+    if name is not None and name != run.info.experiment:
+        raise UsageError(
+            f"{run.id} is a run of {run.info.experiment!r}, not of {name!r}", hint=f"engine train --resume {run.id}"
+        )
+    with Interrupts() as interrupts:
+        paths = resume(place.runs, run.id, overrides, device=device)
+        touch(place.runs, run.id)
+        run = load_run(paths)
+        if detach:
+            _say_detached(run, device or "", as_json)
+            return
+        introduce(run, device or "", sys.stderr if as_json else sys.stdout)
+        ctx.exit(_finish(follow_to_end(run, interrupts, as_json), interrupts.count, as_json))
+
+
+@verb("rerun")
+@run_argument
+@launch_options
+@click.pass_context
+def rerun_(
+    ctx: click.Context,
+    place: Place,
+    run: str,
+    overrides: tuple[str, ...],
+    device: str | None,
+    detach: bool,
+    text: str,
+    tags: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train with a run's settings again, from the beginning, as a new run; -s changes some."""
+    from engine.experiments import apply_overrides, settings_from_run
+    from engine.launch import LaunchRequest
+
+    origin = place.find(run)
+    folder = Path(origin.info.folder or ".")
+    settings = settings_from_run(origin.info)
+    if overrides:
+        settings = apply_overrides(settings, overrides, folder)
+    request = LaunchRequest(origin.info.experiment, settings, folder, device, text, tags)
+    _train_one(ctx, place, request, detach, as_json)
+
+
+@verb("stop")
+@runs_argument
+@click.option("--now", is_flag=True, help="End it where it stands, without a checkpoint.")
+@click.option("--wait", "waiting", is_flag=True, help="Return when it has ended.")
+def stop_(place: Place, runs: tuple[str, ...], now: bool, waiting: bool) -> None:
+    """Stop runs: each saves a checkpoint and ends; engine train --resume goes on with it."""
+    from engine.cli.marking import each_failure
+    from engine.control import stop
+    from engine.launch import wait
+
+    with each_failure() as failures:
+        for run in place.find_all(runs):
+            with failures.collect():
+                stop(run, now=now)
+                if not waiting:
+                    say(f"{run.id} is asked to stop" if not now else f"{run.id} is ended")
+    if waiting and not failures.found:
+        for run in place.find_all(runs):
+            say(f"{run.id} {wait(run.paths).status}")
+
+
+@verb("checkpoint")
+@run_argument
+@click.option("--timeout", type=float, default=60.0, show_default=True, metavar="SECONDS", help="Wait so long for it.")
+@json_option
+def checkpoint_(place: Place, run: str, timeout: float, as_json: bool) -> None:
+    """Have a running run save a checkpoint now, and go on."""
+    from engine.control import request_checkpoint
+
+    found = place.find(run)
+    _, offset = read_events(found.paths)
+    request_checkpoint(found)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        status = load_run(found.paths).status
+        events, offset = read_events(found.paths, offset)
+        saved = next((event for event in events if event.get("event") == "checkpoint"), None)
+        if saved is not None:
+            if as_json:
+                say_json({"run": found.id, **{key: saved.get(key) for key in ("name", "epoch", "step", "metrics")}})
+            else:
+                say(f"{found.id}: saved {printable(saved.get('name'))} at step {printable(saved.get('step'))}")
+            return
+        if status in ENDED:
+            raise RunError(f"{found.id} {status} before it saved a checkpoint")
+        time.sleep(0.05)
+    raise RunError(f"{found.id} has not saved a checkpoint within {timeout:g} s", hint="it does so after its present step")
+
+
+@verb("wait")
+@runs_argument
+@click.option("--timeout", type=float, metavar="SECONDS", help="Give up after so long, with exit code 1.")
+@json_option
+@click.pass_context
+def wait_(ctx: click.Context, place: Place, runs: tuple[str, ...], timeout: float | None, as_json: bool) -> None:
+    """Wait until runs have ended; exit code 1 if one failed, 130 if one was stopped."""
+    from engine.launch import wait
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    ended = []
+    for run in place.find_all(runs):
+        done = wait(run.paths, None if deadline is None else max(0.0, deadline - time.monotonic()))
+        if done.status not in ENDED:
+            raise RunError(f"{done.id} is still {done.status} after {timeout:g} s")
+        ended.append(done)
+        if not as_json:
+            say(f"{done.id} {done.status}" + (f": {printable(done.state.cause)}" if done.state.cause else ""))
+    if as_json:
+        say_json([result(run) for run in ended])
+    codes = [exit_code(run) for run in ended]
+    ctx.exit(1 if any(code not in (0, 130) for code in codes) else max(codes))
+
+

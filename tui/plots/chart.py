@@ -28,7 +28,7 @@ from textual.widget import Widget
 from tui.plots.canvas import Frame
 from tui.plots.inks import style_of
 from tui.plots.plot import Baseline, Curve, Mark, Plot, draw
-from tui.theme import ascii_mode
+from tui.theme import ascii_mode, no_color
 
 __all__ = ["Baseline", "Chart", "Curve", "Mark", "Plot"]
 
@@ -55,6 +55,7 @@ class Chart(Widget):
         """An empty chart; `ascii_only` follows the terminal when None."""
         super().__init__(id=id, classes=classes)
         self.plot = Plot(title=title, live=live, ascii_only=ascii_mode() if ascii_only is None else ascii_only)
+        self.plot.label_ends = no_color()
         self._frame: Frame | None = None
         self._drawn: object = None
         self._styles_by_ink: list[Style] = []
@@ -132,15 +133,16 @@ class Chart(Widget):
 
     def _strip(self, y: int) -> Strip:
         if self._frame is None or y >= len(self._frame.glyph):
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, self.rich_style)
         styles = self._styles()
         segments = [Segment(text, styles[ink]) for text, ink in self._frame.runs(y)]
         return Strip(segments, self.size.width)
 
     def _styles(self) -> list[Style]:
         known = self._styles_by_ink
+        base, back = self.rich_style, self.background_colors[1]
         for color, tone in list(self.plot.inks)[len(known) :]:
-            known.append(style_of(self.app, color, tone))
+            known.append(base + style_of(self.app, color, tone, back))
         return known
 
     def on_mount(self) -> None:

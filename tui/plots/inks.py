@@ -17,16 +17,17 @@ CURVES = {
 """Colours of curves by position, for dark and light themes."""
 
 _ALIASES = {"good": "success", "bad": "error", "star": "warning", "text": "foreground"}
-_TONES = {"": 1.0, "bold": 1.0, "dim": 0.5, "faint": 0.25}
+_TONES = {"": 1.0, "bold": 1.0, "dim": 0.45, "faint": 0.25}
 
 
-def style_of(app: App[Any], color: str, tone: str = "") -> Style:
-    """The style of a colour's name in a tone: "", "bold", "dim" or "faint" (towards the background)."""
+def style_of(app: App[Any], color: str, tone: str = "", back: Color | None = None) -> Style:
+    """The style of a colour's name in a tone: "", "bold", "dim" or "faint" (towards `back`, the theme's if None)."""
     if no_color():
         return Style(bold=True) if tone == "bold" else Style(dim=True) if tone in ("dim", "faint") else Style()
     if not color:
         return Style()
-    back = _background(app)
+    if back is None or back.ansi is not None or back.a < 1.0:
+        back = _background(app)
     ink = back.blend(_color(app, color, back), _TONES[tone], 1.0)
     return Style.from_color(ink.rich_color) + (Style(bold=True) if tone == "bold" else Style())
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from rich.cells import cell_len
 
 from tui.plots import ticks
-from tui.plots.canvas import Canvas, Floats, Frame
+from tui.plots.canvas import SPACE, Canvas, Floats, Frame
 from tui.plots.ranges import Range, View, tick_count, x_range, y_range
 from tui.series import Points, SeriesCache, XAxis, XMap
 from tui.text import fit, safe
@@ -93,6 +93,8 @@ class Plot:
     legend: bool = True
     values: bool = True
     """Whether the legend shows the values at the cursor, else the last ones."""
+    label_ends: bool = False
+    """Write each curve's label where it ends."""
     ascii_only: bool = False
     empty: str = "no points yet"
     inks: dict[tuple[str, str], int] = field(default_factory=lambda: {("", ""): 0})
@@ -242,9 +244,12 @@ class _Painter:
         inner, plot = self.inner, self.plot
         if self.known and inner.width and inner.height:
             self._curves()
+        self.covered = inner.glyph != SPACE
         self._bad_values()
         self._baselines()
         self._marks()
+        if plot.label_ends:
+            self._names()
         if plot.cursor is not None:
             column = self._column(self._scaled_x(plot.cursor))
             inner.column(column, 0, inner.height, self._pick("│", "|"), plot.ink("text"))
@@ -323,16 +328,18 @@ class _Painter:
             self.inner.rule(row, 0, self.inner.width, self._pick("┄", "- "), self.plot.ink(baseline.color, "dim"))
             label = fit(safe(baseline.label), max(0, self.inner.width - 2))
             if label:
-                self._label(row, self.inner.width - cell_len(label) - 1, label, self.plot.ink(baseline.color))
+                ink = self.plot.ink(baseline.color)
+                self._label((row, row - 1, row + 1), self.inner.width - cell_len(label) - 1, label, ink)
 
-    def _label(self, row: int, x: int, label: str, ink: int) -> None:
-        """Put a label near `row` where it hides least."""
+    def _label(self, rows: Iterable[int], x: int, label: str, ink: int) -> None:
+        """Put a label into that one of `rows` where it hides least of the curves."""
         cells = cell_len(label)
         x = max(0, min(x, self.inner.width - cells))
-        curves = (self.inner.glyph >= 0x2800) & (self.inner.glyph < 0x2900)
-        near = [r for r in (row, row - 1, row + 1) if 0 <= r < self.rows]
-        best = min(near, key=lambda r: int(curves[r, max(0, x - 1) : x + cells + 1].sum()))
-        self.inner.text(x, best, label, ink)
+        rows = [row for row in rows if 0 <= row < self.rows]
+        if rows:
+            best = min(rows, key=lambda row: int(self.covered[row, max(0, x - 1) : x + cells + 1].sum()))
+            self.inner.text(x, best, label, ink)
+            self.covered[best, x : x + cells] = True
 
     def _marks(self) -> None:
         for mark in self.plot.marks:
@@ -352,7 +359,7 @@ class _Painter:
         self.inner.column(column, 0, self.inner.height, self._pick("┊", ":"), self.plot.ink(mark.color, "dim"))
         label = safe(mark.label, max(0, self.inner.width - column - 1))
         if label:
-            self.inner.text(column + 1, self.inner.height - 1, label, self.plot.ink(mark.color, "dim"))
+            self._label((0, self.rows - 1), column + 1, label, self.plot.ink(mark.color))
 
     def _star(self, mark: Mark, column: int, value: float) -> None:
         row = self._row(value) if math.isfinite(value) else -1
@@ -363,9 +370,23 @@ class _Painter:
         if label:
             cells = cell_len(label)
             x = column + 2 if column + 2 + cells <= self.inner.width else column - 1 - cells
-            below = row + 1 if row + 1 < self.rows else row - 1
-            self._label(below if x > column else row, x, label, self.plot.ink(mark.color))
+            self._label((row, row + 1, row - 1), x, label, self.plot.ink(mark.color))
         self.inner.text(column, row, safe(mark.symbol) if not self.plot.ascii_only else "*", ink)
+
+    def _names(self) -> None:
+        """The curves' labels where they end: without colours the legend alone tells nothing."""
+        for index, (curve, shape) in enumerate(zip(self.plot.curves, self.shapes, strict=True)):
+            at = np.flatnonzero(np.isfinite(shape.main.line))
+            if not len(at):
+                continue
+            x, y = float(shape.main.x[at[-1]]), float(shape.main.line[at[-1]])
+            column, row = self._column(x), self._row(y)
+            if column < 0 or row < 0:
+                continue
+            label = safe(curve.label, self.inner.width)
+            fits = column + 2 + cell_len(label) <= self.inner.width
+            x0 = column + 2 if fits else column - cell_len(label)
+            self._label((row, row - 1, row + 1, row - 2, row + 2), x0, label, self.plot.curve_ink(index))
 
     # axes
 
@@ -446,11 +467,12 @@ class _Painter:
             if column < 0:
                 continue
             x = max(0, min(self.left + column - (len(label) - 1) // 2, canvas.width - len(label)))
+            if x < free or x + len(label) >= room:
+                continue
             if self.axis_row is not None:
                 canvas.text(self.left + column, self.axis_row, self._pick("┬", "+"), line)
-            if x >= free and x + len(label) < room:
-                canvas.text(x, self.label_row, label, ink)
-                free = x + len(label) + 2
+            canvas.text(x, self.label_row, label, ink)
+            free = x + len(label) + 2
         canvas.text(max(0, canvas.width - len(name)), self.label_row, fit(name, canvas.width), ink)
 
 

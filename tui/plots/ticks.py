@@ -61,7 +61,7 @@ def labels(values: list[float], step: float | None = None) -> list[str]:
         return []
     greatest = max(abs(v) for v in values)
     step = step or (abs(values[1] - values[0]) if len(values) > 1 else greatest) or 1.0
-    if greatest >= 1e15 or 0 < greatest < 1e-3:
+    if greatest >= 1e15 or (0 < greatest < 1e-2 and step < 0.999e-3):
         return [_power(v, step) for v in values]
     if greatest >= 1e4:
         unit, letter = next(u for u in _UNITS if greatest >= u[0])
@@ -85,6 +85,7 @@ def _power(value: float, step: float) -> str:
         return "0"
     digits = max(0, min(3, math.floor(math.log10(abs(value))) - math.floor(math.log10(step) + 1e-9)))
     mantissa, exponent = f"{value:.{digits}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return f"{mantissa}e{int(exponent)}"
 
 

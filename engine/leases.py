@@ -133,14 +133,14 @@ def acquire(device: Device, run_id: str, run_folder: Path | str) -> int:
     descriptor = _lock_file(path, _PATIENCE)
     if descriptor is None:
         raise _busy(device, _describe(path) or {})
-    _write_holder(path, run_id, run_folder)
+    write_holder(path, run_id, run_folder)
     return descriptor
 
 
 def describe(device: Device, run_id: str, run_folder: Path | str, pid: int | None = None) -> None:
     """Tell others which run holds a lease that this process, or `pid`, holds."""
     for folder in folders()[:1]:
-        _write_holder(folder / str(device.uuid), run_id, run_folder, pid)
+        write_holder(folder / str(device.uuid), run_id, run_folder, pid)
 
 
 def _busy(device: Device, held: dict[str, Any]) -> NoDeviceError:
@@ -195,7 +195,8 @@ def _describe(path: Path) -> dict[str, Any]:
     return {**unknown, **{key: content.get(key) for key in ("run", "user", "pid", "host", "folder")}}
 
 
-def _write_holder(path: Path, run_id: str, run_folder: Path | str, pid: int | None = None) -> None:
+def write_holder(path: Path, run_id: str, run_folder: Path | str, pid: int | None = None) -> None:
+    """Say in a lease's file who holds it, where this user may write there."""
     content = encode(
         {
             "run": run_id,

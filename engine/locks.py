@@ -40,7 +40,7 @@ def lock_run(paths: RunPaths) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise RunError(
-            f"{paths.id} is held by {_lock_holder(paths)}", hint=f"engine log {paths.id} -f follows it"
+            f"{paths.id} is held by {lock_holder(paths)}", hint=f"engine log {paths.id} -f follows it"
         ) from None
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL):
@@ -61,7 +61,8 @@ def write_lock_holder(descriptor: int) -> None:
         os.pwrite(descriptor, content, 0)
 
 
-def _lock_holder(paths: RunPaths) -> str:
+def lock_holder(paths: RunPaths) -> str:
+    """Who holds a run's lock, in words, as far as the lock file tells."""
     try:
         content = read_json(paths.lock)
     except (OSError, ValueError):
@@ -93,6 +94,14 @@ def hold(paths: RunPaths) -> None:
     lease = _inherited(LEASE_VARIABLE)
     if lease is not None:
         keep(lease)
+        _say_who_holds(lease, paths)
+
+
+def _say_who_holds(lease: int, paths: RunPaths) -> None:
+    from engine.leases import write_holder
+
+    with contextlib.suppress(OSError):
+        write_holder(Path(f"/proc/self/fd/{lease}").readlink(), paths.id, paths.folder)
 
 
 def _inherited(variable: str) -> int | None:

@@ -86,11 +86,8 @@ def _check_resumable(run: Run) -> None:
     status, state = run.status, run.state
     host = state.host or run.info.host
     if status in ALIVE:
-        process = (
-            f"process {state.pid or state.supervisor_pid} on {host}"
-            if state.pid or state.supervisor_pid
-            else f"on {host}"
-        )
+        pid = state.pid or state.supervisor_pid
+        process = f"process {pid} on {host}" if pid else locks.lock_holder(run.paths)
         raise RunError(f"{run.id} is {status}: {process}", hint=f"engine stop {run.id} stops it")
     if host and host != hostname():
         raise RunError(

@@ -69,6 +69,8 @@ class Supervisor:
         if stop_requested(self._paths):
             self._forward(signal.SIGTERM)
         code = self._wait()
+        if self._lock is not None:
+            os.close(self._lock)  # whoever reads of the end may resume at once; until then this process counts as alive
         write_end(self._paths, ending_of(self._paths, code, self._log_start, oom_kills() - self._oom_kills), code)
 
     def _take_signals(self) -> None:
@@ -156,10 +158,8 @@ def _explained(paths: RunPaths) -> Ending | None:
         return None
     if not isinstance(failure, dict) or not isinstance(failure.get("cause"), str) or not failure["cause"].strip():
         return None
-    hint = failure.get("hint")
-    cause = f"{failure['cause']}\n{hint}" if isinstance(hint, str) and hint else failure["cause"]
     kind = failure.get("cause_kind")
-    return Ending("failed", cause, kind if isinstance(kind, str) and kind else "exception")
+    return Ending("failed", failure["cause"], kind if isinstance(kind, str) and kind else "exception")
 
 
 def _killed(number: int, oom: int) -> Ending:

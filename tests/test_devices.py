@@ -328,7 +328,7 @@ def test_a_run_gets_its_gpu_alone_and_its_death_frees_it(box: Box, runner: Runne
     assert runs.ids() == ["e0001", "e0002"], "no folder is made for a run that cannot start"
     held = leases.holder(H200)
     assert held is not None
-    assert held["run"] == "e0001"
+    assert (held["run"], held["pid"]) == ("e0001", state.pid)
     assert state.pid is not None
     os.kill(state.pid, signal.SIGKILL)
     before = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -14,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from engine import disk, provenance
 from engine import launch as launching
-from engine import provenance
 from engine.errors import NotFoundError, RunError, UsageError
 from engine.jsonio import read_json, write_json
 from engine.launch import LaunchRequest, command_line, launch, limits, request_checkpoint, resume, stop, wait
@@ -373,6 +374,14 @@ def test_of_two_resumes_at_once_one_wins(runner: Runner) -> None:
     wait_until(lambda: load_run(runner.runs.paths("e0001")).status == "running", 30)
 
 
+def test_a_run_can_be_resumed_the_moment_it_has_ended(runner: Runner) -> None:
+    paths = runner.start()
+    for _ in range(8):
+        assert wait(paths, 30).status == "finished"
+        resume(runner.runs, paths.id, worker=WORKER)
+    wait(paths, 30)
+
+
 def test_a_failed_launch_leaves_no_run(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no device 'cuda:77'"):
         runner.start(device="cuda:77")
@@ -401,3 +410,13 @@ def test_the_lock_file_names_the_worker(runner: Runner) -> None:
     assert wait_until(lambda: read_json(paths.lock)["pid"] == load_run(paths).state.pid, 10)
     assert json.loads(paths.lock.read_text())["host"]
     assert RunsFolder(runner.runs.root).find(paths.id).writable
+
+
+def test_a_disk_that_cannot_hold_the_run_is_told_before(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "made" / "yet"
+    free = disk.free_bytes(folder)
+    assert free is not None
+    warning = disk.disk_warning(folder, checkpoint_bytes=free)
+    assert warning is not None
+    assert re.fullmatch(rf"{re.escape(str(folder))} has [\d.]+ GB free; the run may need [\d.]+ GB", warning)
+    assert disk.disk_warning(folder) is None or free < 2 * disk.RESERVE

@@ -72,7 +72,7 @@ def test_a_holder_is_named_and_its_death_frees_the_lease() -> None:
     process.wait()
     before = time.monotonic()
     os.close(leases.acquire(GPU, "e0043", "/runs/e0043"))
-    assert time.monotonic() - before < 0.1
+    assert time.monotonic() - before < 0.5
     assert leases.holder(UUID) is None
     process.communicate()
 

@@ -22,9 +22,9 @@ def read_rows(name: str, skip: int) -> NDArray[np.float64]:
     """
     path = _path(name)
     try:
-        opened = gzip.open(path, "rt") if path.suffix == ".gz" else open(path)
-        with opened as file:
-            return np.loadtxt(file, delimiter=",", skiprows=skip, dtype=np.float64, ndmin=2)
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        return np.loadtxt(text.splitlines(), delimiter=",", skiprows=skip, dtype=np.float64, ndmin=2)
     except (OSError, EOFError, ValueError) as error:
         raise DataError(
             f"{path}, a file of scikit-learn, cannot be read: {error}", hint="install scikit-learn again"
@@ -40,7 +40,7 @@ def _path(name: str) -> Path:
 
 
 def classification(file: str, classes: tuple[str, ...], columns: tuple[str, ...]) -> Dataset:
-    """A data set of one csv file: a header line, then the columns and the class number; standardised by the train split."""
+    """A data set of one csv file (a header line, then columns and class number), standardised by the train split."""
     rows = read_rows(file, skip=1)
     split = Split(rows[:, :-1].astype(np.float32), rows[:, -1].astype(np.int64))
     return Dataset(

@@ -1,4 +1,4 @@
-"""CIFAR's official python files: pickles, read only after their MD5 is right and then only by an unpickler that can do nothing."""
+"""CIFAR's official python files: pickles, read once their MD5 is right, by an unpickler that only builds arrays."""
 
 from __future__ import annotations
 
@@ -121,10 +121,11 @@ def read_batch(root: Path, archive: Archive, name: str) -> dict[bytes, Any]:
 
 
 def _dtype(name: Any, align: Any = False, copy: Any = False) -> np.dtype[Any]:
-    return np.dtype(name, align=bool(align), copy=bool(copy))  # the files give 0 and 1, which numpy 2.4 warns of
+    made: np.dtype[Any] = np.dtype(name, align=bool(align), copy=bool(copy))
+    return made  # the files give 0 and 1 for the two, which numpy 2.4 warns of
 
 
-_RECONSTRUCT = np.empty(0).__reduce__()[0]  # type: ignore[index]
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,

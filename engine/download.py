@@ -20,7 +20,7 @@ _CHUNK = 1 << 16
 
 def digest_of(content: bytes, *, sha256: str = "") -> str:
     """SHA-256 of `content` where one is expected, else MD5 (which tells damage, not malice)."""
-    return _hasher(sha256, content).hexdigest()
+    return str(_hasher(sha256, content).hexdigest())
 
 
 def _hasher(sha256: str, content: bytes = b"") -> Any:
@@ -143,7 +143,8 @@ def _check(found: str, url: str, path: Path, sha256: str, md5: str) -> None:
     if expected and found != expected:
         raise DataError(
             f"what {url} sent is not {path.name}: its {kind} is {found}, expected {expected}; nothing was kept",
-            hint=f"a proxy or login page may have answered in its place: try again, or put the file into {path.parent} by hand",
+            hint="a proxy or login page may have answered in its place: "
+            f"try again, or put the file into {path.parent} by hand",
         )
 
 

@@ -25,10 +25,8 @@ def input_digests(split: Split) -> Digests:
     if split.lengths is not None:
         trimmed = (inputs[i, :length] for i, length in enumerate(split.lengths.tolist()))
         return [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in trimmed]
-    width = inputs[0].nbytes if len(inputs) else 0
-    view = memoryview(inputs.reshape(-1).view(np.uint8)) if inputs.size else memoryview(b"")
-    starts = range(0, width * len(inputs), width) if width else []
-    return [hashlib.blake2b(view[i : i + width], digest_size=16).digest() for i in starts] or [b""] * len(inputs)
+    flat = inputs.reshape(len(inputs), -1)
+    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
 
 
 def row_digests(inputs: Digests, labels: NDArray[np.int64]) -> Digests:

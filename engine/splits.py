@@ -134,12 +134,8 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset
 
 
 def _load_function(name: str, folder: Path) -> Callable[..., Any]:
-    try:
-        from engine.components import load_dataset_function
-    except ModuleNotFoundError:
-        import importlib
+    from engine.components import load_dataset_function
 
-        return importlib.import_module(f"engine.data.{name}").load
     return load_dataset_function(name, folder)
 
 
@@ -250,7 +246,8 @@ def _refuse_leak(found: Mapping[str, Mapping[str, int]], dataset: Dataset) -> No
         rows = found.get(f"train/{part}", {"rows": 0})["rows"]
         if rows:
             raise DataError(
-                f'{rows:,} of {len(dataset.splits[part]):,} {part} inputs stand in the train split too (data.leak is "error")',
+                f"{rows:,} of {len(dataset.splits[part]):,} {part} inputs stand in the train split too"
+                ' (data.leak is "error")',
                 hint='remove them from the data, or set data.leak = "warn" to train all the same',
             )
 

@@ -84,7 +84,7 @@ def _fill(members: Rows, sizes: Counts, quota: int) -> Rows:
 
 
 def quotas(rows: Counts, caps: Counts, count: int) -> Counts:
-    """How many of `count` rows each class gives: its share by largest remainder, at least one where it can, at most its cap."""
+    """How many of `count` rows each class gives: by largest remainder, at least one where it can, at most its cap."""
     total = max(1, int(rows.sum()))
     quota, remainder = np.divmod(rows * count, total)
     by_remainder = np.argsort(-remainder, kind="stable")

@@ -1,4 +1,4 @@
-"""What the generated two-dimensional data sets share: shuffling and noise as scikit-learn draws them, and their checks."""
+"""What the generated data sets share: shuffling and noise as scikit-learn draws them, and checks of arguments."""
 
 from __future__ import annotations
 

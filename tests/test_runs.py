@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import get_args
@@ -299,13 +300,18 @@ def test_an_atomic_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
-def test_a_run_of_another_user_is_read_only(runs: RunsFolder) -> None:
-    paths = made(runs)
-    for folder in [paths.folder, *paths.folder.parents]:
-        if folder.stat().st_uid == os.geteuid() and folder.is_relative_to(runs.root.parent.parent.parent):
-            folder.chmod(0o777)
+def test_a_run_of_another_user_is_read_only_and_a_hidden_one_unreadable() -> None:
     code = (
-        "import sys, os; os.setuid(65534); from pathlib import Path; from engine.runs import *;"
-        "print(load_run(RunPaths(Path(sys.argv[1]))).read_only_reason)"
+        "import sys, os; from pathlib import Path; from engine.runs import *; os.setuid(65534)\n"
+        "runs = RunsFolder(Path(sys.argv[1])); run = runs.find('e0001');"
+        "print(run.status, run.problems, run.read_only_reason)\n"
+        "os.chdir('/'); print(RunsFolder(Path(sys.argv[1], 'e0001', 'below')).ids())"
     )
-    assert "belongs to root" in python("from engine.runs import load_run;" + code, str(paths.folder)).communicate()[0]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        paths = made(RunsFolder(Path(folder)))
+        assert python(code, folder).communicate()[0].startswith("finished () e0001 belongs to root")
+        paths.folder.chmod(0o700)
+        hidden = python(code, folder).communicate()[0]
+        assert hidden.startswith("unreadable ('run.json cannot be read: Permission denied'")
+        assert "belongs to root" in hidden

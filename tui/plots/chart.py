@@ -29,10 +29,11 @@ from tui.plots.canvas import Frame
 from tui.plots.inks import style_of
 from tui.plots.plot import Baseline, Curve, Mark, Plot, draw
 from tui.theme import ascii_mode, no_color
+from tui.trimming import trim_updates
 
 __all__ = ["Baseline", "Chart", "Curve", "Mark", "Plot"]
 
-GAP = 24
+GAP = 12
 """Unchanged cells between two changed ones of a line that are sent again rather than moving the cursor past them."""
 
 
@@ -146,7 +147,8 @@ class Chart(Widget):
         return known
 
     def on_mount(self) -> None:
-        """Follow the theme."""
+        """Follow the theme; send only the cells that change."""
+        trim_updates(self.screen)
         self.app.theme_changed_signal.subscribe(self, lambda _: self.recolor())
 
     def on_resize(self) -> None:

@@ -328,18 +328,19 @@ class _Painter:
             self.inner.rule(row, 0, self.inner.width, self._pick("┄", "- "), self.plot.ink(baseline.color, "dim"))
             label = fit(safe(baseline.label), max(0, self.inner.width - 2))
             if label:
-                ink = self.plot.ink(baseline.color)
-                self._label((row, row - 1, row + 1), self.inner.width - cell_len(label) - 1, label, ink)
+                right = self.inner.width - cell_len(label) - 1
+                places = [(r, x) for r in (row, row - 1, row + 1) for x in (right, 1)]
+                self._label(places, label, self.plot.ink(baseline.color))
 
-    def _label(self, rows: Iterable[int], x: int, label: str, ink: int) -> None:
-        """Put a label into that one of `rows` where it hides least of the curves."""
+    def _label(self, places: Iterable[tuple[int, int]], label: str, ink: int) -> None:
+        """Put a label at that one of `places` (row, column) where it hides least of the curves."""
         cells = cell_len(label)
-        x = max(0, min(x, self.inner.width - cells))
-        rows = [row for row in rows if 0 <= row < self.rows]
-        if rows:
-            best = min(rows, key=lambda row: int(self.covered[row, max(0, x - 1) : x + cells + 1].sum()))
-            self.inner.text(x, best, label, ink)
-            self.covered[best, x : x + cells] = True
+        inside = [(row, max(0, min(x, self.inner.width - cells))) for row, x in places if 0 <= row < self.rows]
+        if not inside:
+            return
+        row, x = min(inside, key=lambda at: int(self.covered[at[0], max(0, at[1] - 1) : at[1] + cells + 1].sum()))
+        self.inner.text(x, row, label, ink)
+        self.covered[row, x : x + cells] = True
 
     def _marks(self) -> None:
         for mark in self.plot.marks:
@@ -359,7 +360,7 @@ class _Painter:
         self.inner.column(column, 0, self.inner.height, self._pick("┊", ":"), self.plot.ink(mark.color, "dim"))
         label = safe(mark.label, max(0, self.inner.width - column - 1))
         if label:
-            self._label((0, self.rows - 1), column + 1, label, self.plot.ink(mark.color))
+            self._label([(0, column + 1), (self.rows - 1, column + 1)], label, self.plot.ink(mark.color))
 
     def _star(self, mark: Mark, column: int, value: float) -> None:
         row = self._row(value) if math.isfinite(value) else -1
@@ -370,7 +371,7 @@ class _Painter:
         if label:
             cells = cell_len(label)
             x = column + 2 if column + 2 + cells <= self.inner.width else column - 1 - cells
-            self._label((row, row + 1, row - 1), x, label, self.plot.ink(mark.color))
+            self._label([(row, x), (row + 1, x), (row - 1, x)], label, self.plot.ink(mark.color))
         self.inner.text(column, row, safe(mark.symbol) if not self.plot.ascii_only else "*", ink)
 
     def _names(self) -> None:
@@ -386,7 +387,7 @@ class _Painter:
             label = safe(curve.label, self.inner.width)
             fits = column + 2 + cell_len(label) <= self.inner.width
             x0 = column + 2 if fits else column - cell_len(label)
-            self._label((row, row - 1, row + 1, row - 2, row + 2), x0, label, self.plot.curve_ink(index))
+            self._label([(row + down, x0) for down in (0, -1, 1, -2, 2)], label, self.plot.curve_ink(index))
 
     # axes
 

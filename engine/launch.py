@@ -141,7 +141,8 @@ def _write_folder(
     if tags:
         write_marks(paths, Marks(tags=tags))
     write_notes(paths, request)
-    write_state(paths, State(state="queued", host=hostname(), boot_id=boot_id(), device=device.name, created=created))
+    state = State(state="queued", host=hostname(), boot_id=boot_id(), device=device.name, created=created)
+    write_state(paths, state)
     settings = plain(request.settings)
     git_entry, patch = git.result()
     if patch:
@@ -169,6 +170,8 @@ def _write_folder(
         note=request.note,
         tags=tags,
     )
+    state.state = "starting"  # from here on a launcher that dies leaves a run that is lost, not one that waits for ever
+    write_state(paths, state)
     write_json(paths.run, info)
 
 

@@ -120,14 +120,14 @@ def load_run(paths: RunPaths) -> Run:
 
 def _unstarted(paths: RunPaths, info: RunInfo, state: State, problems: list[str]) -> tuple[State, list[str]]:
     """What to say of a folder without run.json: it is being made, was never started, or has lost the file."""
-    if state.state != "unreadable":
+    if state.state not in ("unreadable", "queued", "starting"):
         return state, problems
     try:
         made = paths.folder.stat().st_mtime
     except OSError:
         return state, problems
     if time.time() - made < BEING_MADE_SECONDS:
-        return State(state="queued", created=made), []
+        return (State(state="queued", created=made) if state.state == "unreadable" else state), []
     cause = "never started: the launch was cut off before run.json was written"
     return State(state="failed", cause=cause, cause_kind="exception", created=made, ended=made), [cause]
 

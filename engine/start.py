@@ -12,8 +12,7 @@ from pathlib import Path
 from engine import devices, leases
 from engine.devices import Device
 from engine.errors import NoDeviceError
-from engine.records import RunPaths, write_state
-from engine.runs import load_run
+from engine.records import RunPaths
 
 WORKER = "engine.worker"
 
@@ -43,9 +42,6 @@ def start(
     worker: str,
 ) -> None:
     """Start the supervisor in a session of its own, holding the run's lock and the device's lease."""
-    state = load_run(paths).state
-    state.state = "starting"
-    write_state(paths, state)
     command = [sys.executable, "-P", "-m", "engine.supervisor", str(paths.folder.absolute()), "--lock", str(lock)]
     if lease is not None:
         command += ["--lease", str(lease)]

@@ -118,6 +118,18 @@ def test_a_folder_without_records_is_being_made_or_was_never_started(runs: RunsF
     assert run.problems
 
 
+def test_a_launch_that_was_cut_off_does_not_wait_for_ever(runs: RunsFolder) -> None:
+    paths = runs.new()
+    for state in ("queued", "starting"):
+        write_state(paths, State(state=state, host=hostname(), boot_id=boot_id()))
+        os.utime(paths.folder)
+        assert (load_run(paths).status, load_run(paths).problems) == (state, ())
+        os.utime(paths.folder, (time.time() - 120,) * 2)
+        assert load_run(paths).status == "failed"
+    write_state(paths, State(state="finished"))
+    assert load_run(paths).status == "finished", "it has only lost its run.json"
+
+
 def test_a_runs_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match=r"cannot make a run in .*file") as caught:

@@ -59,6 +59,11 @@ class Place:
 
         return load(find_file(self.explicit_file, Path.cwd()))
 
+    @property
+    def folder(self) -> Path:
+        """Where the user's own modules and relative paths are looked for; the file itself need not be readable."""
+        return Path.cwd() if self.explicit_file is None else (Path.cwd() / self.explicit_file).parent
+
     def find(self, text: str) -> Run:
         """The run that `text` names: an id (`e0007`, `e7`, `7`), `last`, or a name given with `engine mark --name`.
 

@@ -1,0 +1,206 @@
+"""Verbs about data and answers: data, evaluate, predict."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.common import Place, checkpoint_argument, complete_either, json_option, table_options, verb
+from engine.cli.output import Column, count_text, metric_text, note, say, say_csv, say_json, say_table
+from engine.errors import NotFoundError, UsageError, nearest
+from engine.runs import RUN_ID, Run
+from engine.text import printable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    from engine.settings import Settings
+
+
+def _complete_data(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    from engine.signatures import names
+
+    own = [CompletionItem(name, help="data set") for name in names("data") if name.startswith(incomplete)]
+    return own + complete_either(ctx, parameter, incomplete)
+
+
+@verb("data")
+@click.argument("name", metavar="NAME", shell_complete=_complete_data)
+@click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="An argument of the data set or experiment.")
+@json_option
+def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool) -> None:
+    """Classes by split, shapes, the majority class, and duplicates across splits.
+
+    NAME is a data set (its own splits), an experiment or a run (their splits).
+    """
+    summary = _summary(place, name, overrides)
+    if as_json:
+        say_json({**summary, "name": name, "data": summary.get("name")})
+        return
+    from engine.cli.showing import say_data
+
+    say_data(summary)
+
+
+def _summary(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    from pathlib import Path
+
+    from engine.experiments import resolve, settings_from_run
+    from engine.jsonio import read_json
+    from engine.signatures import names
+
+    if name in names("data") or ":" in name:
+        return _of_data_set(place, name, overrides)
+    if name in {*place.experiments.experiments, *place.experiments.broken}:
+        return _of_settings(place, resolve(place.experiments, name, overrides), place.experiments.folder, own=False)
+    try:
+        run = place.find(name)
+    except NotFoundError:
+        if RUN_ID.fullmatch(name):
+            raise
+        known = [*names("data"), *place.experiments.experiments]
+        raise NotFoundError(f"no data set, experiment or run {name!r}", hint=nearest(name, known)) from None
+    try:
+        found = read_json(run.paths.data)
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict):
+        return found
+    return _of_settings(place, settings_from_run(run.info), Path(run.info.folder or "."), own=False)
+
+
+def _of_data_set(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+    from engine.settings import Settings
+
+    table: dict[str, Any] = {"name": name}
+    for rule in overrides:
+        key, equals, text = rule.partition("=")
+        if not equals:
+            raise UsageError(f"-s {rule}: write KEY=VALUE")
+        table[key.strip().removeprefix("data.")] = _value(text.strip())
+    return _of_settings(place, Settings(data=table), place.folder, own=True)
+
+
+def _value(text: str) -> Any:
+    """A TOML value; what is none is text."""
+    import tomli
+
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
+        return text
+
+
+def _of_settings(place: Place, settings: Settings, folder: Path, *, own: bool) -> dict[str, Any]:
+    from engine.summary import cached, store
+
+    summary = cached(place.runs, settings.data, folder, data_dir=settings.data_dir, own=own)
+    if summary is None:
+        from engine.splits import prepare, prepare_own
+        from engine.summary import summarise
+
+        summary = summarise((prepare_own if own else prepare)(settings, folder))
+        if place.runs.root.is_dir():
+            store(place.runs, settings.data, folder, summary, data_dir=settings.data_dir, own=own)
+    return summary
+
+
+@verb("evaluate")
+@checkpoint_argument
+@click.option("--split", default="test", show_default=True, metavar="SPLIT", help="test, validation or train.")
+@click.option("--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda:N or auto.")
+@table_options
+def evaluate_(place: Place, run: str, split: str, device: str, as_json: bool, as_csv: bool) -> None:
+    """Score a checkpoint (the best) on a split: metrics, per-class scores, confusion matrix.
+
+    The outcome is also kept in the run's evaluation folder.
+    """
+    found, checkpoint = place.find_checkpoint(run)
+    wanted = {"val": "validation", "valid": "validation"}.get(split, split)
+    if wanted not in ("test", "validation", "train"):
+        raise UsageError(f"there is no split {split!r}", hint="test, validation or train")
+    from engine.devices import choose
+    from engine.evaluate import evaluate_run
+
+    name = choose(device).name
+    if name == "cpu" and device == "auto":
+        note("on the CPU: there is no GPU here")
+    content = evaluate_run(found, checkpoint, wanted, name)
+    if as_json:
+        say_json({"run": found.id, **content})
+    elif as_csv:
+        say_csv(["class", "precision", "recall", "f1", "support"], content.get("per_class") or [])
+    else:
+        _say_evaluation(found, content)
+
+
+def _say_evaluation(run: Run, content: dict[str, Any]) -> None:
+    from engine.jsonio import number
+
+    where = f"epoch {content.get('epoch'):g}, step {content.get('step')}"
+    say(f"{run.id} {content.get('checkpoint') or ''} ({where}) on {content.get('split')}")
+    for key, value in (content.get("metrics") or {}).items():
+        say(f"  {printable(key):<28} {metric_text(number(value))}")
+    say()
+    columns = [Column("class")] + [Column(key, right=True) for key in ("precision", "recall", "f1", "support")]
+    lines = [
+        [str(row.get("class")), *(metric_text(number(row.get(key))) for key in ("precision", "recall", "f1")),
+         count_text(row.get("support"))]
+        for row in content.get("per_class") or []
+    ]  # fmt: skip
+    say_table(columns, lines)
+    _say_confusion(content)
+
+
+def _say_confusion(content: dict[str, Any]) -> None:
+    classes, confusion = content.get("classes") or [], content.get("confusion") or []
+    pairs = [
+        (count, classes[true], classes[answer])
+        for true, row in enumerate(confusion)
+        for answer, count in enumerate(row)
+        if count and true != answer
+    ]
+    if pairs:
+        say()
+        say("most frequent mistakes")
+        for count, true, answer in sorted(pairs, key=lambda pair: -pair[0])[:5]:
+            say(f"  {count:>6,} × {printable(true)} taken for {printable(answer)}")
+
+
+@verb("predict")
+@checkpoint_argument
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(1), default=3, show_default=True, metavar="N", help="Show the N likeliest.")
+@table_options
+def predict_(place: Place, run: str, inputs: tuple[str, ...], top: int, as_json: bool, as_csv: bool) -> None:
+    """Let a checkpoint (the best) answer: text, image files, or numbers separated by commas.
+
+    - reads one input a line from stdin; write -- before inputs that begin with a minus.
+    """
+    found, checkpoint = place.find_checkpoint(run)
+    given: list[str] = []
+    for item in inputs:
+        given += sys.stdin.read().splitlines() if item == "-" else [item]
+    if not given:
+        raise UsageError("there is nothing to predict")
+    from engine.evaluate import predict
+
+    answers = predict(found, given, checkpoint)
+    if as_json:
+        say_json(answers)
+        return
+    if as_csv:
+        say_csv(["input", "predicted", "probability"], answers)
+        return
+    columns = [Column("input", least=12), Column("predicted"), Column("probability", right=True), Column("then")]
+    lines = []
+    for answer in answers:
+        others = [f"{name} {100 * share:.1f} %" for name, share in (answer.get("top") or [])[1:top]]
+        lines.append([str(answer["input"]), str(answer["predicted"]), f"{100 * answer['probability']:.1f} %", ", ".join(others)])
+    say_table(columns, lines)

@@ -62,7 +62,8 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
         binding = item.binding
         if binding.action in seen or not item.enabled:
             continue
-        hint = Hint(binding.key_display or key_display(binding.key), binding.description, binding.action)
+        label = "commands" if binding.action == "command_palette" else binding.description
+        hint = Hint(binding.key_display or key_display(binding.key), label, binding.action)
         if binding.action in _RIGHT:
             right.append(hint)
         elif binding.show:

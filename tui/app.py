@@ -1,0 +1,264 @@
+"""The app: themes, the main screens, the thread that watches the runs folder, and what works everywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from tui.messages import SnapshotTaken
+from tui.preferences import Preferences
+from tui.store import DEVICE_SECONDS, Snapshot, Store
+from tui.text import safe
+from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+    from textual.notifications import SeverityLevel
+
+TICK_SECONDS = 1.0
+"""How often live runs are looked at."""
+
+
+def _experiments() -> Screen[None]:
+    from tui.screens.experiments import ExperimentsScreen
+
+    return ExperimentsScreen()
+
+
+def _runs() -> Screen[None]:
+    from tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _devices() -> Screen[None]:
+    from tui.screens.devices import DevicesScreen
+
+    return DevicesScreen()
+
+
+def _provider() -> type[Provider]:
+    from tui.commands import Everything
+
+    return Everything
+
+
+class DltuiApp(App[None]):
+    """Experiments, runs and devices; each main screen is a mode of its own."""
+
+    TITLE = "dltui"
+    CSS_PATH = "app.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "experiments": _experiments,
+        "runs": _runs,
+        "devices": _devices,
+    }
+    DEFAULT_MODE = "experiments"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_provider}
+    COMMAND_PALETTE_DISPLAY = "^p"
+    ENABLE_SELECT_AUTO_SCROLL = False
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("1", "go('experiments')", "Experiments", show=False, id="app.experiments", tooltip="Show the experiments"),
+        Binding("2", "go('runs')", "Runs", show=False, id="app.runs", tooltip="Show all runs"),
+        Binding("3", "go('devices')", "Devices", show=False, id="app.devices", tooltip="Show the CPU and the GPUs"),
+        Binding("question_mark,f1", "help", "help", show=False, id="app.help", tooltip="Show the keys that work here"),
+        Binding("ctrl+t", "toggle_theme", "Light or dark", show=False, id="app.theme",
+                tooltip="Switch between the dark and the light theme"),
+        Binding("M", "toggle_mouse", "Mouse", show=False, id="app.mouse",
+                tooltip="Leave the mouse to the terminal, to mark and copy text; again to take it back"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend",
+                tooltip="Go to the shell; `fg` comes back"),
+        Binding("q", "quit", "quit", show=False, id="app.quit", tooltip="Quit; trainings go on without the program"),
+        Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-now",
+                tooltip="Quit from anywhere; trainings go on without the program"),
+    ]  # fmt: skip
+
+    def __init__(self, store: Store, *, open_run: str | None = None) -> None:
+        self._theme_ready = False
+        super().__init__()
+        self.store = store
+        """What the screens read."""
+        self.preferences = Preferences.load()
+        self.mouse_on = True
+        self._open_run = open_run
+        self._wake = threading.Event()
+        self._leaving = threading.Event()
+        for theme in themes():
+            self.register_theme(theme)
+        wanted = self.preferences.theme
+        self.theme = wanted if wanted in self.available_themes else DARK
+        self._install_filters()
+
+    def _install_filters(self) -> None:
+        from tui.filters import Ascii, Colourless
+
+        if no_color():
+            self._filters[1:] = [Colourless()]
+        if ascii_mode():
+            self._filters.append(Ascii())
+
+    def on_mount(self) -> None:
+        if self._open_run is not None:
+            self.open_run(self._open_run)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        gc.freeze()
+        gc.enable()
+        self.watch_store()
+
+    # the store
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="store")
+    def watch_store(self) -> None:
+        """Verify all runs, then look once a second at what may have changed, until the app ends."""
+        import time
+
+        from textual.worker import get_current_worker
+
+        worker = get_current_worker()
+        for changed in self.store.verify():
+            if self._leaving.is_set() or worker.is_cancelled:
+                return
+            if changed:
+                self._tell()
+        self._tell()
+        asked = 0.0
+        while not (self._leaving.is_set() or worker.is_cancelled):
+            changed = self.store.refresh()
+            if time.monotonic() - asked >= self.device_seconds and not self._leaving.is_set():
+                asked = time.monotonic()
+                changed = self.store.refresh_devices() or changed
+            if changed:
+                self._tell()
+            self._wake.wait(TICK_SECONDS)
+            self._wake.clear()
+
+    device_seconds = DEVICE_SECONDS
+    """How often the devices are asked; a screen that shows them asks more often."""
+
+    def look_again(self) -> None:
+        """Look at the runs folder now rather than at the next tick."""
+        self._wake.set()
+
+    def _tell(self) -> None:
+        self.post_message(SnapshotTaken(self.store.snapshot))
+
+    def on_snapshot_taken(self, message: SnapshotTaken) -> None:
+        """Hand the snapshot to the screens in sight; the others take it when they come back."""
+        for screen in self.screen_stack:
+            take = getattr(screen, "take_snapshot", None)
+            if take is not None:
+                take(message.snapshot)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self.store.snapshot
+
+    # going places
+
+    def action_go(self, mode: str) -> None:
+        """Show a main screen; from a screen above it, come back down to it."""
+        if self.current_mode != mode:
+            self.switch_mode(mode)
+        elif len(self.screen_stack) > 1:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+
+    def open_run(self, run_id: str) -> None:
+        """Show a run; a toast says when there is none of that id."""
+        from engine.errors import EngineError
+
+        try:
+            self.store.runs.find(run_id)
+        except EngineError as error:
+            self.complain(error)
+            return
+        from tui.screens.run import RunScreen
+
+        self.push_screen(RunScreen(run_id))
+
+    async def action_back(self) -> None:
+        """Leave a screen that stands on another; on a main screen nothing happens."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_help(self) -> None:
+        """Show the keys of the present screen."""
+        from tui.screens.help import HelpScreen, sections
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(sections(self.screen)))
+
+    async def action_quit(self) -> None:
+        """End at once; trainings go on."""
+        self.on_unmount()
+        self.exit()
+
+    def on_unmount(self) -> None:
+        self._leaving.set()
+        self._wake.set()
+
+    # looks
+
+    def action_toggle_theme(self) -> None:
+        """Change between the dark and the light theme, and remember it."""
+        self.use_theme(LIGHT if self.current_theme.dark else DARK)
+
+    def use_theme(self, name: str) -> None:
+        """Take a theme and remember it."""
+        self.theme = name
+        self.preferences.theme = name
+        self.preferences.save()
+
+    def action_toggle_mouse(self) -> None:
+        """Give the mouse to the terminal, or take it back."""
+        driver: Any = self._driver
+        self.mouse_on = not self.mouse_on
+        with contextlib.suppress(AttributeError):  # a driver without a mouse
+            if self.mouse_on:
+                driver._enable_mouse_support()
+            else:
+                driver._disable_mouse_support()
+        self.notify("The mouse works here again" if self.mouse_on else "The terminal has the mouse: mark and copy; M takes it back")
+
+    # saying things
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Show a toast; its text is plain, whatever it holds."""
+        text = "\n".join(safe(line) for line in message.splitlines())
+        super().notify(text, title=safe(title), severity=severity, timeout=timeout, markup=False)
+
+    def complain(self, error: Exception) -> None:
+        """Show an error with what can be done about it."""
+        message = getattr(error, "message", str(error))
+        hint = getattr(error, "hint", "")
+        self.notify(
+            f"{message}\n{hint}" if hint else message,
+            title=getattr(error, "title", "Error"),
+            severity="error",
+            timeout=8,
+        )
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None of Textual's own: tui.commands offers what there is."""
+        return ()

@@ -1,0 +1,113 @@
+"""Has data sets summarised by `engine data NAME --json` in the background, one at a time, without Textual."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tui.messages import DataSummarised
+
+if TYPE_CHECKING:
+    from tui.store import Store
+
+SECONDS = 600.0
+
+
+@dataclass
+class DataReader:
+    """Starts the process and takes its answer; a new question ends the one before."""
+
+    failures: dict[str, DataSummarised] = field(default_factory=dict)
+    """What could not be read, by experiment, so that it is not tried again and again."""
+    reading: str | None = None
+    _process: subprocess.Popen[str] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def read(self, store: Store, name: str) -> DataSummarised | None:
+        """Summarise an experiment's data set; blocks. None when another question came between."""
+        with self._lock:
+            self._end()
+            process = self._process = _start(store, name)
+            self.reading = name
+        try:
+            out, err = process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return self._failed(name, f"the data was not read within {SECONDS:.0f} s", "R tries again")
+        with self._lock:
+            if self._process is not process:
+                return None
+            self._process = self.reading = None
+        if process.returncode == 0:
+            summary = _last_object(out)
+            if summary is not None:
+                return DataSummarised(name, summary)
+        return self._failed(name, *_said(err, process.returncode))
+
+    def _failed(self, name: str, error: str, hint: str) -> DataSummarised:
+        failure = DataSummarised(name, None, error, hint)
+        self.failures[name] = failure
+        return failure
+
+    def close(self) -> None:
+        """End what runs."""
+        with self._lock:
+            self._end()
+
+    def _end(self) -> None:
+        process, self._process, self.reading = self._process, None, None
+        if process is not None and process.poll() is None:
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGTERM)
+
+
+def engine_command(*arguments: str) -> list[str]:
+    """The `engine` command as this interpreter runs it, whatever lies in the working directory."""
+    return [sys.executable, "-P", "-c", "import sys; from engine.cli.main import main; sys.exit(main())", *arguments]
+
+
+def _start(store: Store, name: str) -> subprocess.Popen[str]:
+    words = ["--runs", str(store.root)]
+    if store.file is not None:
+        words += ["--file", str(store.file)]
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = os.pathsep.join(part for part in (own, os.environ.get("PYTHONPATH", "")) if part)
+    return subprocess.Popen(
+        engine_command(*words, "data", name, "--json"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        cwd=store.cwd,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )
+
+
+def _last_object(text: str) -> dict[str, Any] | None:
+    import msgspec
+
+    try:
+        found = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    if isinstance(found, list):
+        found = found[0] if found else None
+    return found if isinstance(found, dict) else None
+
+
+def _said(text: str, code: int) -> tuple[str, str]:
+    """Error and hint from what the command wrote to stderr: the first line says what, the rest what to do."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return f"the data could not be read (exit code {code})", ""
+    first = lines[0].removeprefix("engine: ")
+    return first, " ".join(line.removeprefix("hint: ") for line in lines[1:6])

@@ -1,0 +1,279 @@
+"""The details of an experiment: read without Textual, and drawn as lines for any width."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from tui.text import age, dash, fit, number, pad, percent, safe, setting, wrap
+from tui.theme import Inks, bar, symbol
+from tui.widgets.table import Line
+
+if TYPE_CHECKING:
+    from engine.experiments import Experiment, Problem
+    from engine.index import Row
+    from tui.store import Store
+
+LABEL = 12
+"""Cells of the labels at the left."""
+LAST_RUNS = 6
+MOST_CLASSES = 24
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is shown of one experiment."""
+
+    name: str
+    description: str = ""
+    motivation: str = ""
+    tags: tuple[str, ...] = ()
+    extends: str = ""
+    many: str = ""
+    """What one launch makes of it, where that is more than a run."""
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The settings that differ from the defaults, by table."""
+    runs: tuple[Row, ...] = ()
+    """Its newest runs."""
+    problems: tuple[Problem, ...] = ()
+    summary: dict[str, Any] | None = None
+    """data.json's content; None when nobody has read the data yet."""
+    data_state: str = ""
+    """What is to be said in place of the summary."""
+    data_hint: str = ""
+
+
+def read(store: Store, name: str) -> Details:
+    """Everything of an experiment that can be read at once; the data summary only where it is stored."""
+    runs = tuple(store.runs_of(name)[:LAST_RUNS])
+    experiment = store.experiment(name)
+    if experiment is None:
+        file = store.snapshot.file
+        problems = file.broken.get(name, ()) if file is not None else ()
+        return Details(name, runs=runs, problems=tuple(problems))
+    settings = experiment.settings
+    return Details(
+        name=name,
+        description=settings.description,
+        motivation=settings.motivation,
+        tags=tuple(settings.tags),
+        extends=experiment.extends or "",
+        many=_many(experiment),
+        settings=_tables(experiment),
+        runs=runs,
+        summary=_summary(store, experiment),
+    )
+
+
+def _summary(store: Store, experiment: Experiment) -> dict[str, Any] | None:
+    from engine.summary import cached
+
+    if experiment.command is not None:
+        return None
+    return cached(store.runs, experiment.settings.data, experiment.folder)
+
+
+def _many(experiment: Experiment) -> str:
+    parts = [f"{key}: {', '.join(setting(value) for value in values)}" for key, values in experiment.matrix.items()]
+    if experiment.seeds and experiment.seeds > 1:
+        parts.append(f"{experiment.seeds} seeds")
+    return f"{'; '.join(parts)}: {experiment.runs} runs" if parts else ""
+
+
+def _tables(experiment: Experiment) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in experiment.differing().items():
+        table, _, rest = key.partition(".")
+        tables.setdefault(table, {})[rest or "name"] = value
+    for table, values in tables.items():
+        whole = getattr(experiment.settings, table, None)
+        if isinstance(whole, dict) and "name" in whole:
+            tables[table] = {"name": whole["name"], **values}
+    return tables
+
+
+# ---------------------------------------------------------------------------------------------------------------- drawing
+
+
+def draw(details: Details, width: int, ink: Inks) -> list[Line]:
+    """The details as lines of at most `width` cells."""
+    lines: list[Line] = []
+    lines += _words(details, width, ink)
+    lines += problem_lines(details.problems, width, ink)
+    lines += _setting_lines(details, width, ink)
+    lines += _class_lines(details, width, ink)
+    lines += _run_lines(details.runs, width, ink)
+    return lines
+
+
+def _words(details: Details, width: int, ink: Inks) -> list[Line]:
+    lines: list[Line] = [[(line, ink.text)] for line in wrap(safe(details.description), width, 6)]
+    lines += [[(line, ink.muted)] for line in wrap(safe(details.motivation), width, 8)]
+    marks = [f" {symbol('dot')} ".join(safe(tag) for tag in details.tags)] if details.tags else []
+    if details.extends:
+        marks.append(f"extends {safe(details.extends)}")
+    if marks:
+        lines.append([(fit("   ".join(marks), width), ink.accent)])
+    lines += [[(line, ink.warning)] for line in wrap(safe(details.many), width, 3)]
+    return [*lines, []] if lines else []
+
+
+def problem_lines(problems: Sequence[Problem], width: int, ink: Inks) -> list[Line]:
+    """Problems of the experiments file: where, what, and what to do."""
+    lines: list[Line] = []
+    for problem in problems:
+        where = f"line {problem.line}: " if problem.line else ""
+        text = safe(f"{where}{problem.key}: {problem.message}" if problem.key else f"{where}{problem.message}")
+        for position, line in enumerate(wrap(text, width - 2, 6)):
+            mark = symbol("failed") if not position else " "
+            lines.append([(f"{mark} ", ink.bad), (line, ink.text)])
+        lines += [[("  ", ink.text), (line, ink.muted)] for line in wrap(safe(problem.hint), width - 2, 4)]
+    return [*lines, []] if lines else []
+
+
+def _setting_lines(details: Details, width: int, ink: Inks) -> list[Line]:
+    lines: list[Line] = []
+    for table, values in details.settings.items():
+        words = [setting(values["name"])] if "name" in values else []
+        words += [f"{safe(key)} {setting(value)}" for key, value in values.items() if key != "name"]
+        for position, row in enumerate(_flow(words, width - LABEL)):
+            lines.append([(pad(safe(table) if not position else "", LABEL), ink.muted), (row, ink.text)])
+    return [*lines, []] if lines else []
+
+
+def _flow(words: Sequence[str], width: int) -> list[str]:
+    """Words set side by side, three cells apart, in as many lines as they need."""
+    rows: list[str] = []
+    for word in words:
+        if rows and cell_len(rows[-1]) + 3 + cell_len(word) <= width:
+            rows[-1] += "   " + word
+        else:
+            rows.append(fit(word, width))
+    return rows
+
+
+def _class_lines(details: Details, width: int, ink: Inks) -> list[Line]:
+    if details.summary is not None:
+        return [*summary_lines(details.summary, width, ink), []]
+    if not details.data_state:
+        return []
+    lines: list[Line] = [[(pad("Classes", LABEL), ink.strong), (fit(safe(details.data_state), width - LABEL), ink.muted)]]
+    lines += [[(" " * LABEL, ink.text), (line, ink.muted)] for line in wrap(safe(details.data_hint), width - LABEL, 4)]
+    return [*lines, []]
+
+
+def summary_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
+    """A data summary: the splits' counts, a bar for each class, and what always answering the largest one scores."""
+    splits, source = summary.get("splits") or {}, (summary.get("source") or {}).get("train")
+    counts = f" {symbol('dot')} ".join(f"{safe(name)} {_count(split):,}" for name, split in splits.items())
+    lines: list[Line] = []
+    for position, row in enumerate(wrap(counts, width - LABEL)):
+        lines.append([(pad("Classes" if not position else "", LABEL), ink.strong), (row, ink.text)])
+    majority = summary.get("majority") or {}
+    shown = (source or splits.get("train") or {}).get("classes") or {}
+    if source:
+        lines.append(_indented(_source_words(source, majority), width, ink.muted))
+    lines += _bars(shown, width, ink)
+    if majority.get("class") is not None:
+        words = f"always answering {safe(majority['class'])} scores {percent(majority.get('share'))}"
+        lines.append(_indented(words, width, ink.warning))
+    lines += _warnings(summary, width, ink)
+    return lines
+
+
+def _count(split: Mapping[str, Any]) -> int:
+    return int(split.get("count") or 0)
+
+
+def _indented(text: str, width: int, style: Style) -> Line:
+    return [(" " * LABEL, style), (fit(text, width - LABEL), style)]
+
+
+def _source_words(source: Mapping[str, Any], majority: Mapping[str, Any]) -> str:
+    words = f"train file {_count(source):,}"
+    name = majority.get("class")
+    if name is not None and name in (source.get("classes") or {}):
+        words += f" {symbol('dot')} {safe(name)} {source['classes'][name]:,} ({percent(majority.get('share'))})"
+    return words
+
+
+def _bars(classes: Mapping[str, int], width: int, ink: Inks) -> list[Line]:
+    if not classes:
+        return []
+    ordered = sorted(classes.items(), key=lambda item: -item[1])
+    total, most = sum(classes.values()) or 1, ordered[0][1] or 1
+    labels = {name: safe(name) for name, _ in ordered}
+    label = min(max(cell_len(text) for text in labels.values()), max(6, width // 3))
+    digits = len(f"{most:,}")
+    room = max(1, width - label - digits - 12)
+    lines: list[Line] = []
+    for name, count in ordered[:MOST_CLASSES]:
+        lines.append(
+            [
+                (pad(labels[name], label) + "  ", ink.text),
+                (bar(count / most, room), ink.bar),
+                (f"  {count:>{digits},}", ink.text),
+                (f"  {100 * count / total:4.1f} %", ink.muted),
+            ]
+        )
+    if len(ordered) > MOST_CLASSES:
+        rest = ordered[MOST_CLASSES:]
+        words = f"{len(rest)} more, {rest[-1][1]:,} to {rest[0][1]:,} each"
+        lines.append([(words, ink.muted)])
+    return lines
+
+
+def _warnings(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
+    lines: list[Line] = []
+    for pair, found in (summary.get("duplicates") or {}).items():
+        rows = found.get("rows") if isinstance(found, dict) else None
+        if rows and "train/" in f"{pair}/":
+            inside = pair.partition("/")[2] or pair
+            words = f"{symbol('warning')} {rows:,} {safe(inside)} rows ({found.get('distinct', 0):,} distinct) are in train too"
+            lines += [[(line, ink.warning)] for line in wrap(words, width, 3)]
+    if summary.get("note"):
+        lines += [[(line, ink.muted)] for line in wrap(safe(summary["note"]), width, 3)]
+    return lines
+
+
+def _run_lines(runs: Sequence[Row], width: int, ink: Inks) -> list[Line]:
+    if not runs:
+        return [[(pad("Runs", LABEL), ink.strong), (fit("none yet: enter launches it", width - LABEL), ink.muted)]]
+    lines: list[Line] = []
+    now = time.time()
+    for position, row in enumerate(runs):
+        lines.append(
+            [
+                (pad("Runs" if not position else "", LABEL), ink.strong),
+                (f"{symbol(row.state)} ", ink.state(row.state)),
+                (pad(row.run, 7), ink.text),
+                (pad(number(row.best), 8, right=True), ink.strong),
+                (f" {symbol('star')}" if row.star else "  ", ink.star),
+                (fit(f"  {run_words(row, now)}", max(0, width - LABEL - 19)), ink.muted),
+            ]
+        )
+    return lines
+
+
+def run_words(row: Row, now: float) -> str:
+    """How far a run is, or how and when it ended."""
+    if row.live:
+        done = progress(row)
+        return row.state if done is None else f"{row.state} {100 * done:.0f} %"
+    when = age(row.ended or row.started or row.created, now)
+    when = "" if when == dash() else (when if when == "now" else f"{when} ago")
+    cause = f": {safe(row.cause)}" if row.cause and row.state != "finished" else ""
+    return " ".join(part for part in (row.state, when) if part) + cause
+
+
+def progress(row: Row) -> float | None:
+    """How much of a run is done (0…1); None when it has no end to count to."""
+    for done, total in ((row.step, row.total_steps), (row.epoch, row.total_epochs)):
+        if total:
+            return min(1.0, done / total)
+    return None

@@ -1,0 +1,73 @@
+"""Opening experiments.toml in the person's own editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import RunError
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+EDITORS = ("nano", "vim", "vi", "emacs")
+_LINE_WITH_PLUS = {"nano", "vim", "vi", "nvim", "emacs", "micro", "kak", "hx", "ne", "joe"}
+
+
+def edit_experiments(app: DltuiApp, name: str | None) -> None:
+    """Suspend the app and edit the experiments; the packaged file is copied to ./experiments.toml first, and that is said.
+
+    Raises:
+        RunError: there is no editor, or the file cannot be copied.
+    """
+    from engine.experiments import copy_packaged
+
+    store, file = app.store, app.store.snapshot.file
+    command = editor()
+    path = file.path if file is not None else (store.file or store.cwd / "experiments.toml")
+    if file is not None and file.packaged:
+        path = copy_packaged(store.cwd)
+        app.notify(f"The packaged experiments were copied to {path.name} here: edit that freely", timeout=8)
+    run_editor(app, command, path, line_of(app, name))
+
+
+def editor() -> list[str]:
+    """The editor's command: $VISUAL, $EDITOR, or the first there is.
+
+    Raises:
+        RunError: there is none.
+    """
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if named:
+        words = shlex.split(named)
+        if words and shutil.which(words[0]):
+            return words
+        raise RunError(f"the editor {named!r} was not found", hint="set $EDITOR to one that is installed")
+    found = next((name for name in EDITORS if shutil.which(name)), None)
+    if found is None:
+        raise RunError("there is no editor", hint="set $EDITOR, such as EDITOR=nano")
+    return [found]
+
+
+def line_of(app: DltuiApp, name: str | None) -> int:
+    """The line of an experiment's table, or of its first problem; 1 when unknown."""
+    file = app.store.snapshot.file
+    if file is None or name is None:
+        return 1
+    if name in file.experiments:
+        return file.experiments[name].line
+    return next((problem.line or 1 for problem in file.broken.get(name, ())), 1)
+
+
+def run_editor(app: DltuiApp, command: list[str], path: Path, line: int = 1) -> None:
+    """Give the terminal to the editor until it ends."""
+    words = [*command]
+    if line > 1 and Path(command[0]).name in _LINE_WITH_PLUS:
+        words.append(f"+{line}")
+    with app.suspend():
+        subprocess.run([*words, str(path)], check=False)
+    app.refresh()

@@ -1,0 +1,79 @@
+"""The `dltui` command: reads its arguments, checks that there is a terminal, and starts the app as fast as can be."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the terminal UI; returns the exit code."""
+    gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
+    options = _parser().parse_args(arguments)
+    problem = _terminal_problem()
+    if problem:
+        print(f"dltui: {problem}", file=sys.stderr)
+        return USAGE
+    from tui.app import DltuiApp
+    from tui.store import Store
+
+    store = Store(options.runs, options.file)
+    store.load()
+    app = DltuiApp(store, open_run=options.run)
+    app.run()
+    if app.return_code:
+        return app.return_code
+    _say_goodbye(store)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dltui",
+        description="A terminal experiment manager for deep learning. The `engine` command does the same headlessly.",
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="open this run, such as e0042")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
+    parser.add_argument("--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looking it up costs milliseconds that other starts need not pay."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"dltui {version('dltui')}")
+        parser.exit()
+
+
+def _terminal_problem() -> str:
+    """Why a full-screen program cannot run here; empty when it can."""
+    instead = "`engine runs`, `engine list` and the other commands of `engine` work without one"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return f"this is not a terminal; {instead}"
+    if os.environ.get("TERM", "") in ("dumb", "unknown", ""):
+        return f"the terminal (TERM={os.environ.get('TERM', '')}) cannot show full screens; {instead}"
+    return ""
+
+
+def _say_goodbye(store: object) -> None:
+    from tui.store import Store
+
+    assert isinstance(store, Store)
+    running = store.snapshot.running
+    if running:
+        runs = "1 run goes" if running == 1 else f"{running} runs go"
+        print(f"{runs} on without dltui; `dltui` or `engine runs` shows how far, `engine stop RUN` stops one")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""What a run's screen asks for that takes more than a call: scoring a checkpoint in a process, launching from one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.errors import EngineError
+from engine.jsonio import number
+from tui.run_store import RunSnapshot
+from tui.text import number as shown
+from tui.theme import symbol
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What scoring a checkpoint came to, in a line."""
+
+    words: str
+    failed: bool = False
+
+
+def reached_limit(snapshot: RunSnapshot) -> tuple[str, float] | None:
+    """The limit a run has reached and would have to grow to go on: `("train.epochs", 100)`; None when it was cut short."""
+    if snapshot.status != "finished":
+        return None
+    train = snapshot.info.settings.get("train")
+    train = train if isinstance(train, dict) else {}
+    state = snapshot.state
+    for key, done in (("epochs", state.epoch), ("steps", float(state.step)), ("minutes", state.seconds / 60)):
+        value = snapshot.limits.get(f"train.{key}", train.get(key))
+        if isinstance(value, (int, float)) and value and done >= value * 0.999:
+            return f"train.{key}", float(value)
+    return None
+
+
+def evaluate(root: Path, reference: str, closing: threading.Event, split: str = "test") -> Evaluation:
+    """Run `engine evaluate` to its end, or until `closing` is set.
+
+    Returns:
+        The metrics in a line, or what went wrong.
+    """
+    command = [sys.executable, "-P", "-m", "engine.cli", "evaluate", reference, "--split", split, "--json"]
+    command += ["--runs", str(root.absolute())]
+    environment = _environment()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        start_new_session=True,
+    )
+    while True:
+        try:
+            output, errors = process.communicate(timeout=0.3)
+            break
+        except subprocess.TimeoutExpired:
+            if closing.is_set():
+                process.terminate()
+    return _outcome(reference, split, process.returncode, output, errors)
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    import engine
+
+    own = str(Path(engine.__file__).resolve().parent.parent)
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{own}{os.pathsep}{path}" if path else own}
+
+
+def _outcome(reference: str, split: str, code: int, output: bytes, errors: bytes) -> Evaluation:
+    lines = output.decode(errors="replace").strip().splitlines()
+    if code != 0:
+        said = errors.decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
+        return Evaluation(f"{reference} could not be evaluated: {' '.join(said[-3:])}", failed=True)
+    try:
+        content: Any = msgspec.json.decode("\n".join(lines)) if len(lines) > 1 else msgspec.json.decode(lines[-1])
+        metrics = content["metrics"]
+    except (msgspec.DecodeError, IndexError, KeyError, TypeError):
+        return Evaluation(f"{reference} was evaluated, but the answer cannot be read", failed=True)
+    liked = [f"{split}/{name}" for name in ("accuracy", "macro_f1", "balanced_accuracy", "loss", "r2")]
+    parts = [f"{name} {shown(number(metrics[name]))}" for name in liked if name in metrics]
+    words = f" {symbol('dot')} ".join(parts) or "no metrics"
+    return Evaluation(f"{reference}   {words}")
+
+
+def open_launch(app: DltuiApp, snapshot: RunSnapshot, reference: str) -> None:
+    """The launch dialog with the run's own settings and `reference` as parent."""
+    from engine.experiments import settings_from_run
+
+    try:
+        settings = settings_from_run(snapshot.info)
+    except EngineError as error:
+        app.complain(error)
+        return
+    from tui.screens.launch import LaunchScreen
+
+    app.push_screen(LaunchScreen(snapshot.info.experiment, settings=settings, parent=reference))

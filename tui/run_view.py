@@ -1,0 +1,107 @@
+"""Which runs the list shows, and in what order: filter and sort over index rows, without Textual."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from engine.errors import UsageError
+from engine.index import Row
+
+NEWEST = "created"
+OPERATORS = frozenset("<>=!~()")
+
+
+@dataclass(frozen=True)
+class View:
+    """What to show: a filter, a sort key and its direction."""
+
+    filter: str = ""
+    sort: str = NEWEST
+    """A key of the query language, or `created`, which is the order of the ids."""
+    descending: bool = True
+    archived: bool = False
+    """Whether archived runs are shown too."""
+    experiment: str = ""
+    """Only this experiment's runs."""
+
+    def sorted_by(self, key: str) -> View:
+        """This view ordered by `key`: largest first, but losses and text smallest first; again by the same key, reversed."""
+        if key == self.sort:
+            return replace(self, descending=not self.descending)
+        smallest_first = key.endswith("loss") or key in ("experiment", "state", "device", "name", "tags")
+        return replace(self, sort=key, descending=not smallest_first)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The rows of a view."""
+
+    view: View
+    rows: tuple[Row, ...] = ()
+    error: str = ""
+    """Why the filter cannot be read; the rows are those of the last one that could."""
+    plain: bool = False
+    """Whether the filter was taken as words to look for."""
+    hidden: int = 0
+    """Archived runs left out."""
+
+
+def apply(rows: Sequence[Row], view: View) -> Outcome:
+    """The rows that `view` shows, in its order.
+
+    Args:
+        rows: all runs, oldest first.
+    """
+    shown = [row for row in rows if not row.archived] if not view.archived else list(rows)
+    hidden = len(rows) - len(shown)
+    if view.experiment:
+        shown = [row for row in shown if row.experiment == view.experiment]
+    error, plain = "", False
+    text = view.filter.strip()
+    if text:
+        if is_query(text):
+            try:
+                shown = _query(shown, text)
+            except UsageError as problem:
+                error = problem.message.splitlines()[0]
+        else:
+            plain = True
+            shown = _words(shown, text)
+    return Outcome(view, tuple(_ordered(shown, view)), error, plain, hidden)
+
+
+def is_query(text: str) -> bool:
+    """Whether a filter is meant as a query: it compares something; words alone are looked for as text."""
+    words = text.split()
+    return any(char in OPERATORS for char in text) or (len(words) > 1 and "in" in words)
+
+
+def _query(rows: Sequence[Row], text: str) -> list[Row]:
+    from engine.query import parse
+
+    query, now = parse(text), time.time()
+    return [row for row in rows if query.matches(row, now)]
+
+
+def _words(rows: Sequence[Row], text: str) -> list[Row]:
+    """Rows that hold every word in id, experiment, state, data, model, device, name, tags or note."""
+    words = text.casefold().split()
+    return [row for row in rows if all(word in _text(row) for word in words)]
+
+
+def _text(row: Row) -> str:
+    kept: str | None = row.__dict__.get("_view_text")
+    if kept is None:
+        parts = (row.run, row.experiment, row.state, row.data, row.model, row.device, row.name, *row.tags, row.note)
+        kept = row.__dict__["_view_text"] = " ".join(parts).casefold()
+    return kept
+
+
+def _ordered(rows: list[Row], view: View) -> list[Row]:
+    if view.sort == NEWEST:
+        return rows[::-1] if view.descending else rows
+    from engine.query import sort_rows
+
+    return sort_rows(rows, view.sort, view.descending)

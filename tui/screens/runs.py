@@ -1,0 +1,371 @@
+"""Runs: every run ever, newest first; filter, sort, mark, open."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import getters, on, work
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+
+from engine.index import Row
+from tui import marking
+from tui.marking import Done
+from tui.messages import ViewApplied
+from tui.run_view import NEWEST, Outcome, View, apply
+from tui.screens.main_screen import MainScreen
+from tui.store import Snapshot
+from tui.text import safe
+from tui.theme import inks, symbol
+from tui.widgets.filter_bar import FilterBar
+from tui.widgets.line_list import LineList
+from tui.widgets.run_list import RunList
+from tui.widgets.table import Line
+
+SOON = 2_000
+"""With fewer runs than this a view is applied at once, without a thread."""
+
+
+class RunsScreen(MainScreen):
+    """The second screen."""
+
+    MODE = "runs"
+    PLACEHOLDER = "words, or val/accuracy > 0.9 and optimizer.name == SGD and age < 7d"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", id="runs.open", tooltip="Open the run under the cursor"),
+        Binding("slash", "filter", "filter", id="runs.filter", tooltip="Filter by words or by a query such as val/accuracy > 0.9"),
+        Binding("s", "sort", "sort", id="runs.sort", tooltip="Choose what to sort by; the same again turns it round"),
+        Binding("m", "mark", "mark", id="runs.mark", tooltip="Star, tag, name or archive"),
+        Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
+        Binding("d,delete", "trash", "trash", id="runs.trash", tooltip="Move to the trash; starred and live runs stay"),
+        Binding("u", "undo", "undo", id="runs.undo", tooltip="Bring back what was last moved to the trash"),
+        Binding("S", "stop", "stop", id="runs.stop", tooltip="Have the run save a checkpoint and stop"),
+        Binding("asterisk", "star", "Star", show=False, id="runs.star", tooltip="Star, which also protects from the trash"),
+        Binding("o", "turn", "Turn round", show=False, id="runs.turn", tooltip="Turn the order round"),
+        Binding("a", "select_all", "Select all", show=False, id="runs.select-all", tooltip="Select all runs shown, or none"),
+        Binding("A", "archived", "Archived", show=False, id="runs.archived", tooltip="Show or hide archived runs"),
+        Binding("right,l", "open", "Open", show=False, id="runs.right", tooltip="Open the run under the cursor"),
+        Binding("escape,left,h", "back", "Back", show=False, id="runs.back",
+                tooltip="Drop the selection, then the filter, then go to the experiments"),
+    ]  # fmt: skip
+
+    list = getters.query_one("#runs", RunList)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.view = View()
+        self._rows: tuple[Row, ...] | None = None
+        self._outcome = Outcome(self.view)
+        self._trashed: list[tuple[str, ...]] = []
+
+    def body(self) -> Container:
+        """The list of runs."""
+        return Container(RunList(), id="body")
+
+    def main_list(self) -> LineList[object]:
+        """The list of runs."""
+        return self.list  # type: ignore[return-value]
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(30, self._tick)
+
+    def _tick(self) -> None:
+        if self.is_current:
+            self.list.tick()
+
+    # what is shown
+
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the rows as they are now; the cursor stays on its run."""
+        super().take_snapshot(snapshot)
+        self.list.tick()
+        if snapshot.rows != self._rows or self._rows is None:
+            self._rows = snapshot.rows
+            self._apply()
+
+    def show_view(self, view: View) -> None:
+        """Filter and sort as `view` says."""
+        self.view = view
+        self._apply()
+
+    def show_experiment(self, name: str) -> None:
+        """Only the runs of one experiment; esc shows all again."""
+        self.show_view(dataclasses.replace(self.view, experiment=name, filter=""))
+
+    def _apply(self) -> None:
+        rows = self._rows or ()
+        cheap = self.view.sort == NEWEST and not self.view.filter
+        if cheap or len(rows) < SOON:
+            self._show(apply(rows, self.view))
+        else:
+            self._apply_later(rows, self.view)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="view")
+    def _apply_later(self, rows: tuple[Row, ...], view: View) -> None:
+        self.post_message(ViewApplied(apply(rows, view)))
+
+    @on(ViewApplied)
+    def _applied(self, message: ViewApplied) -> None:
+        if message.outcome.view == self.view:
+            self._show(message.outcome)
+
+    def _show(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        bar = self.filter_bar()
+        if bar is not None:
+            bar.say(outcome.error)
+        runs = self.list
+        current = runs.current
+        position = None
+        if current is not None:
+            position = next((i for i, row in enumerate(outcome.rows) if row.run == current.run), None)
+        runs.measure({row.experiment for row in outcome.rows}, len(outcome.rows[0].run) if outcome.rows else 5)
+        runs.sorted_by(self.view.sort, self.view.descending)
+        runs.empty = self._empty_lines()
+        if runs.cursor == 0 and self.view.sort == NEWEST and round(runs.scroll_y) == 0:
+            position = 0  # at the top of the newest one stays at the top
+        runs.set_items(outcome.rows, position)
+        self._say_title()
+
+    def _say_title(self) -> None:
+        total, shown = len(self._rows or ()), len(self._outcome.rows)
+        parts = [f"Runs {safe('·')} {total:,}" if shown == total else f"Runs {safe('·')} {shown:,} of {total:,}"]
+        if self.view.experiment:
+            parts.append(f"of {self.view.experiment}")
+        if self.view.filter:
+            parts.append(f"/ {self.view.filter}")
+        if self.view.sort != NEWEST or not self.view.descending:
+            parts.append(f"by {self.view.sort} {symbol('down' if self.view.descending else 'up')}")
+        self.list.border_title = safe("   ".join(parts), 70)
+        chosen = len(self.list.selected)
+        hidden = self._outcome.hidden
+        said = [f"{chosen} selected"] if chosen else []
+        said += [f"{hidden} archived, A shows them"] if hidden else []
+        self.list.border_subtitle = "   ".join(said)
+
+    def _empty_lines(self) -> list[Line]:
+        ink = inks(self.app)
+        if self._rows:
+            words = [(" No run fits ", ink.muted), (safe(self.view.filter or self.view.experiment), ink.text)]
+            return [words, [], [(" esc shows all", ink.muted)]]
+        return [
+            [(" No runs yet", ink.muted), (f" in {safe(self.dltui.store.root)}", ink.muted)],
+            [],
+            [(" 1", ink.key), (" shows the experiments; ", ink.muted), ("enter", ink.key), (" there launches one", ink.muted)],
+        ]
+
+    # filter and order
+
+    @on(FilterBar.Changed)
+    def _filtered(self, message: FilterBar.Changed) -> None:
+        self.show_view(dataclasses.replace(self.view, filter=message.text.strip()))
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self) -> None:
+        self.list.focus()
+
+    def sort_by(self, key: str) -> None:
+        """Sort by a key of the query language; again by the same turns the order round."""
+        self.show_view(self.view.sorted_by(key))
+
+    def action_turn(self) -> None:
+        """Turn the order round."""
+        self.show_view(dataclasses.replace(self.view, descending=not self.view.descending))
+
+    def action_sort(self) -> None:
+        """Choose what to sort by."""
+        from tui.screens.confirm import Choice, ChoiceScreen
+
+        choices = [
+            Choice(NEWEST, "age", "a", "when it was launched"),
+            Choice("best", "best", "b", "the best value of what its checkpoints watch"),
+            Choice("experiment", "experiment", "e"),
+            Choice("state", "state", "s"),
+            Choice("seconds", "time", "t", "how long it trained"),
+            Choice("device", "device", "d"),
+            *(Choice(name, name) for name in self._metric_names()),
+        ]
+
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                self.sort_by(key)
+
+        self.app.push_screen(ChoiceScreen("Sort by", choices, self.view.sort), chosen)
+
+    def _metric_names(self) -> list[str]:
+        names: dict[str, None] = {}
+        for row in self._outcome.rows[:200]:
+            names.update(dict.fromkeys(row.metrics))
+        return sorted(name for name in names if "/" in name)
+
+    def action_archived(self) -> None:
+        """Show or hide archived runs."""
+        self.show_view(dataclasses.replace(self.view, archived=not self.view.archived))
+
+    def action_back(self) -> None:
+        """Drop the selection; else the filter; else go to the experiments."""
+        bar = self.filter_bar()
+        if self.list.selected:
+            self._select(set())
+        elif self.view.filter or self.view.experiment:
+            if bar is not None:
+                bar.clear()
+            self.show_view(dataclasses.replace(self.view, filter="", experiment=""))
+            self.list.focus()
+        else:
+            self.dltui.action_go("experiments")
+
+    # acting on runs
+
+    def _select(self, ids: set[str]) -> None:
+        self.list.selected = ids
+        self.list.refresh()
+        self._say_title()
+
+    def _targets(self) -> list[Row]:
+        """The selected runs, else the one under the cursor."""
+        chosen = [row for row in self._outcome.rows if row.run in self.list.selected]
+        current = self.list.current
+        return chosen or ([current] if current is not None else [])
+
+    @on(LineList.Chosen)
+    def action_open(self) -> None:
+        """Open the run under the cursor."""
+        if self.list.current is not None:
+            self.dltui.open_run(self.list.current.run)
+
+    def action_select(self) -> None:
+        """Select the run under the cursor, or not any more, and go on to the next."""
+        if self.list.current is not None:
+            self._select(self.list.selected ^ {self.list.current.run})
+            self.list.action_move(1)
+
+    def action_select_all(self) -> None:
+        """Select all runs shown; none when all are."""
+        every = {row.run for row in self._outcome.rows}
+        self._select(set() if self.list.selected >= every else every)
+
+    def action_star(self) -> None:
+        """Star the runs, or take the star when all have one."""
+        rows = self._targets()
+        star = not all(row.star for row in rows)
+        self._act("starred" if star else "not starred any more", rows, lambda ids: marking.set_star(self._runs, ids, star))
+
+    def action_mark(self) -> None:
+        """Choose how to mark the runs."""
+        from tui.screens.confirm import Choice, ChoiceScreen
+
+        rows = self._targets()
+        if not rows:
+            return
+        what = rows[0].run if len(rows) == 1 else f"{len(rows)} runs"
+        choices = [
+            Choice("star", "star", "*", "protects from the trash"),
+            Choice("tag", "tag", "t", "-tag takes one away"),
+            Choice("name", "name", "n"),
+            Choice("archive", "archive", "a", "out of the list; A shows archived ones"),
+        ]
+        self.app.push_screen(ChoiceScreen(f"Mark {what}", choices), lambda value: self._mark(value, rows))
+
+    def _mark(self, value: str | None, rows: list[Row]) -> None:
+        from tui.screens.confirm import PromptScreen
+
+        if value == "star":
+            self.action_star()
+        elif value == "archive":
+            archived = not all(row.archived for row in rows)
+            done = "archived" if archived else "back in the list"
+            self._act(done, rows, lambda ids: marking.set_archived(self._runs, ids, archived))
+        elif value == "tag":
+            known = ", ".join(rows[0].tags)
+            prompt = PromptScreen("Tags", placeholder=f"has {known}" if known else "paper baseline")
+            self._ask(prompt, lambda text: self._act("tagged", rows, lambda ids: marking.change_tags(self._runs, ids, text)))
+        elif value == "name":
+            prompt = PromptScreen("Name", rows[0].name)
+            self._ask(
+                prompt, lambda text: self._act("named", rows, lambda ids: marking.set_name(self._runs, ids, text)), empty=True
+            )
+
+    def _ask(self, prompt: object, then: Callable[[str], None], *, empty: bool = False) -> None:
+        from tui.screens.confirm import PromptScreen
+
+        assert isinstance(prompt, PromptScreen)
+
+        def answered(text: str | None) -> None:
+            if text is not None and (text or empty):
+                then(text)
+
+        self.app.push_screen(prompt, answered)
+
+    def action_trash(self) -> None:
+        """Move the runs to the trash; several only after asking."""
+        rows = self._targets()
+        if len(rows) == 1:
+            self._trash(rows)
+        elif rows:
+            from tui.screens.confirm import ConfirmScreen
+
+            starred = sum(row.star for row in rows)
+            stay = f"\n{starred} of them are starred and stay." if starred else ""
+            question = ConfirmScreen(
+                f"Move {len(rows)} runs to the trash?", f"u brings them back, and so does `engine restore`.{stay}", yes="to the trash"
+            )
+            self.app.push_screen(question, lambda yes: self._trash(rows) if yes else None)
+
+    def _trash(self, rows: list[Row]) -> None:
+        self._act("in the trash; u brings it back", rows, lambda ids: marking.trash(self._runs, ids), trashed=True)
+
+    def action_undo(self) -> None:
+        """Bring back what was last moved to the trash."""
+        if not self._trashed:
+            self.notify("Nothing was moved to the trash here")
+            return
+        ids = self._trashed.pop()
+        self._do("back from the trash", ids, lambda ids: marking.restore(self._runs, ids), False)
+
+    def action_stop(self) -> None:
+        """Ask, then have the live runs among the targets save a checkpoint and stop."""
+        rows = [row for row in self._targets() if row.live or row.state == "queued"]
+        if not rows:
+            self.notify("It does not run")
+            return
+        from tui.screens.confirm import ConfirmScreen
+
+        what = rows[0].run if len(rows) == 1 else f"{len(rows)} runs"
+        question = ConfirmScreen(f"Stop {what}?", "It saves a checkpoint first, and can be resumed from there.", yes="stop")
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._act("asked to stop", rows, lambda ids: marking.stop(self._runs, ids))
+
+        self.app.push_screen(question, answered)
+
+    @property
+    def _runs(self) -> marking.RunsFolder:
+        return self.dltui.store.runs
+
+    def _act(
+        self, done: str, rows: list[Row], action: Callable[[tuple[str, ...]], Done], *, trashed: bool = False
+    ) -> None:
+        if rows:
+            self._do(done, tuple(row.run for row in rows), action, trashed)
+
+    @work(thread=True, exit_on_error=False, group="act")
+    def _do(self, done: str, ids: tuple[str, ...], action: Callable[[tuple[str, ...]], Done], trashed: bool) -> None:
+        outcome = action(ids)
+        self.app.call_from_thread(self._did, done, outcome, trashed)
+
+    def _did(self, done: str, outcome: Done, trashed: bool) -> None:
+        if outcome.ids:
+            self.notify(f"{outcome.what} {done}")
+            if trashed:
+                self._trashed.append(outcome.ids)
+        for error in outcome.errors[:3]:
+            self.dltui.complain(error)
+        if len(outcome.errors) > 3:
+            self.notify(f"and {len(outcome.errors) - 3} more could not be changed", severity="error")
+        self._select(set())
+        self.dltui.look_again()

@@ -1,0 +1,244 @@
+"""What the main screens show, read without Textual: runs, experiments and devices in one frozen snapshot.
+
+The first snapshot comes from the stored index without looking at any run; a thread then verifies, and makes another
+snapshot only when something changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.index import Row, RunIndex
+from engine.records import ALIVE
+from engine.runs import RunsFolder
+
+if TYPE_CHECKING:
+    from engine.devices import Device
+    from engine.experiments import Experiment, ExperimentFile
+
+DEVICE_SECONDS = 5.0
+"""How often the devices are asked while nothing shows them in full."""
+HISTORY = 24
+"""Load values kept of each GPU."""
+
+Gpu = tuple[str, tuple[float, ...], bool]
+"""A GPU in the header: name, its load (0…1) over the last questions, whether it is free."""
+
+
+@dataclass(frozen=True)
+class ExperimentEntry:
+    """An experiment as the list shows it."""
+
+    name: str
+    data: str = ""
+    model: str = ""
+    runs: int = 0
+    live: int = 0
+    best: float | None = None
+    starred: bool = False
+    """Whether its best run is starred."""
+    problem: str = ""
+    """What is wrong with it in the file; empty when it can be launched."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything of one moment; replaced whole."""
+
+    rows: tuple[Row, ...] = ()
+    """All runs, oldest first."""
+    experiments: tuple[ExperimentEntry, ...] = ()
+    """In the order of the file."""
+    file: ExperimentFile | None = None
+    file_error: EngineError | None = None
+    """Why the file could not be read at all."""
+    running: int = 0
+    queued: int = 0
+    devices: tuple[Device, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    device_problem: str | None = None
+    verified: bool = False
+    """Whether every run was looked at since the program started."""
+
+
+@dataclass
+class Store:
+    """Reads; holds the newest snapshot. `load` first, then `verify` and `refresh` from one thread."""
+
+    root: Path
+    """The runs folder."""
+    file: Path | None = None
+    """The experiments file asked for; found by itself when None."""
+    cwd: Path = field(default_factory=Path.cwd)
+    snapshot: Snapshot = field(default_factory=Snapshot)
+
+    def __post_init__(self) -> None:
+        self.runs = RunsFolder(self.root)
+        self.index = RunIndex(self.runs)
+        self._lock = threading.Lock()
+        self._stamp: tuple[str, int, int] | None = None
+        self._history: dict[str, list[float]] = {}
+
+    # first, fast
+
+    def load(self) -> Snapshot:
+        """The first snapshot: stored index and experiments, nothing verified."""
+        rows = tuple(self.index.rows())
+        file, error = self._read_file()
+        self.snapshot = self._with_rows(Snapshot(file=file, file_error=error), rows)
+        return self.snapshot
+
+    # later, from a thread
+
+    def verify(self, chunk: int = 250) -> Iterator[bool]:
+        """Look at every run, a part at a time; each step says whether the snapshot changed."""
+        for changed in self.index.verify_in_steps(chunk):
+            yield changed and self._take_rows()
+        self._replace(verified=True)
+
+    def refresh(self) -> bool:
+        """Look at what may have changed: live and new runs, the experiments file. Whether the snapshot changed."""
+        changed = self.index.refresh() and self._take_rows()
+        return self.refresh_file() or changed
+
+    def refresh_file(self, force: bool = False) -> bool:
+        """Read the experiments again when the file changed; whether it did."""
+        if not force and self._file_stamp() == self._stamp:
+            return False
+        file, error = self._read_file()
+        snapshot = dataclasses.replace(self.snapshot, file=file, file_error=error)
+        self._set(self._with_rows(snapshot, snapshot.rows))
+        return True
+
+    def refresh_devices(self) -> bool:
+        """Ask the devices; whether anything is different now."""
+        from engine.devices import devices, problem
+
+        found = tuple(devices())
+        gpus = tuple(self._gpu(device) for device in found if device.kind != "cpu")
+        trouble = problem()
+        before = self.snapshot
+        if (found, gpus, trouble) == (before.devices, before.gpus, before.device_problem):
+            return False
+        self._replace(devices=found, gpus=gpus, device_problem=trouble)
+        return True
+
+    def experiment(self, name: str) -> Experiment | None:
+        """The experiment of this name as the file has it; None when it is not there."""
+        file = self.snapshot.file
+        return None if file is None else file.experiments.get(name)
+
+    def runs_of(self, name: str) -> list[Row]:
+        """The runs of an experiment, newest first."""
+        return [row for row in reversed(self.snapshot.rows) if row.experiment == name]
+
+    def _gpu(self, device: Device) -> Gpu:
+        history = self._history.setdefault(device.uuid or device.name, [])
+        history.append((device.utilization or 0.0) / 100)
+        del history[:-HISTORY]
+        # the header draws four values: like ones make like snapshots, and nothing is repainted
+        return device.name, tuple(round(value, 2) for value in history[-4:]), device.free
+
+    def _take_rows(self) -> bool:
+        self._set(self._with_rows(self.snapshot, tuple(self.index.rows())))
+        return True
+
+    def _replace(self, **fields: object) -> None:
+        with self._lock:
+            self.snapshot = dataclasses.replace(self.snapshot, **fields)  # type: ignore[arg-type]
+
+    def _set(self, snapshot: Snapshot) -> None:
+        with self._lock:
+            self.snapshot = snapshot
+
+    def _path(self) -> Path:
+        from engine.experiments import find_file
+
+        return find_file(self.file, self.cwd)
+
+    def _file_stamp(self) -> tuple[str, int, int] | None:
+        try:
+            path = self._path()
+            status = os.stat(path)
+        except (OSError, EngineError):
+            return None
+        return str(path), status.st_mtime_ns, status.st_size
+
+    def _read_file(self) -> tuple[ExperimentFile | None, EngineError | None]:
+        from engine.experiments import load
+
+        self._stamp = self._file_stamp()
+        try:
+            return load(self._path()), None
+        except EngineError as error:
+            return None, error
+        except OSError as error:
+            hint = "give a file that can be read with --file"
+            return None, EngineError(f"{error.filename}: {error.strerror}", hint=hint)
+
+    def _with_rows(self, snapshot: Snapshot, rows: tuple[Row, ...]) -> Snapshot:
+        return dataclasses.replace(
+            snapshot,
+            rows=rows,
+            experiments=_entries(snapshot.file, rows),
+            running=sum(row.state in ALIVE for row in rows),
+            queued=sum(row.state == "queued" for row in rows),
+        )
+
+
+def _entries(file: ExperimentFile | None, rows: tuple[Row, ...]) -> tuple[ExperimentEntry, ...]:
+    """The experiments of the file with what their runs reached; experiments that only runs know of are not listed."""
+    if file is None:
+        return ()
+    tallies: dict[str, _Tally] = {}
+    for row in rows:
+        tally = tallies.get(row.experiment)
+        if tally is None:
+            tally = tallies[row.experiment] = _Tally()
+        tally.add(row)
+    none = _Tally()
+    entries = [(e.line, _entry(e, tallies.get(name, none))) for name, e in file.experiments.items()]
+    for name, problems in file.broken.items():
+        tally = tallies.get(name, none)
+        entry = ExperimentEntry(name, runs=tally.runs, live=tally.live, best=tally.best, problem=problems[0].message)
+        entries.append((problems[0].line or 0, entry))
+    entries.sort(key=lambda pair: pair[0])
+    return tuple(entry for _, entry in entries)
+
+
+def _entry(experiment: Experiment, tally: _Tally) -> ExperimentEntry:
+    settings = experiment.settings
+    return ExperimentEntry(
+        name=experiment.name,
+        data=str(settings.data.get("name") or ""),
+        model=str(settings.model.get("name") or ("command" if experiment.command else "")),
+        runs=tally.runs,
+        live=tally.live,
+        best=tally.best,
+        starred=tally.starred,
+    )
+
+
+@dataclass
+class _Tally:
+    runs: int = 0
+    live: int = 0
+    best: float | None = None
+    starred: bool = False
+
+    def add(self, row: Row) -> None:
+        self.runs += 1
+        if row.state in ALIVE:
+            self.live += 1
+        value = row.best
+        if value is None or value != value:
+            return
+        if self.best is None or (value < self.best if row.mode == "min" else value > self.best):
+            self.best, self.starred = value, row.star

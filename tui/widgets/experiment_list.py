@@ -1,0 +1,66 @@
+"""The list of experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.store import ExperimentEntry
+from tui.text import dash, fit, number, safe
+from tui.theme import Inks, symbol
+from tui.widgets.line_list import LineList
+from tui.widgets.table import Column, Line, arrange, draw_row
+
+
+class ExperimentList(LineList[ExperimentEntry]):
+    """Name, data set, model, number of runs, best result."""
+
+    def __init__(self) -> None:
+        super().__init__(id="experiments", classes="panel")
+        self._columns = _columns(())
+
+    def measure(self, entries: Sequence[ExperimentEntry]) -> None:
+        """Fit the columns to what they hold."""
+        columns = _columns(entries)
+        if columns != self._columns:
+            self._columns = columns
+            self.forget()
+
+    def draw_title(self, width: int, ink: Inks) -> Line:
+        """The columns' names."""
+        arranged = arrange(self._columns, width)
+        return draw_row(arranged, {column.key: (column.title, ink.title) for column, _ in arranged}, ink.text)
+
+    def draw_item(self, item: ExperimentEntry, width: int, ink: Inks) -> Line:
+        """One experiment; a broken one says what is wrong instead."""
+        arranged = arrange(self._columns, width)
+        if item.problem:
+            name = arranged[0][1]
+            mark = f"{symbol('failed')} "
+            text = fit(safe(item.problem), max(0, width - name - 2 - len(mark)))
+            return [*draw_row(arranged[:1], {"name": (safe(item.name), ink.text)}, ink.text), ("  " + mark, ink.bad), (text, ink.bad)]
+        live = f"{symbol('running')} " if item.live else ""
+        best = number(item.best) if item.best is not None else dash()
+        cells = {
+            "name": (safe(item.name), ink.strong),
+            "data": (safe(item.data), ink.muted),
+            "model": (safe(item.model), ink.muted),
+            "runs": (f"{live}{item.runs:,}" if item.runs else dash(), ink.accent if item.live else ink.text if item.runs else ink.faint),
+            "best": (f"{symbol('star') if item.starred else ''}{best}", ink.text if item.best is not None else ink.faint),
+        }
+        return draw_row(arranged, cells, ink.text)
+
+
+def _columns(entries: Sequence[ExperimentEntry]) -> tuple[Column, ...]:
+    def longest(values: list[str], least: int, most: int) -> int:
+        return min(most, max([least, *map(len, values)]))
+
+    name = longest([entry.name for entry in entries], 12, 40)
+    data = longest([entry.data for entry in entries], 6, 24)
+    model = longest([entry.model for entry in entries], 6, 32)
+    return (
+        Column("name", "name", min(name, 24), name),
+        Column("data", "data", min(data, 12), data, rank=2),
+        Column("model", "model", min(model, 15), model, rank=3),
+        Column("runs", "runs", 6, right=True, rank=1),
+        Column("best", "best", 7, right=True),
+    )

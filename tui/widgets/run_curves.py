@@ -1,0 +1,440 @@
+"""The curves of a run: loss and accuracy with train and validation in one panel each, the learning rate, and what is added."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.plots.chart import Baseline, Chart, Curve, Mark
+from tui.run_store import RunSnapshot, Wants
+from tui.series import XAxis
+from tui.text import fit, number, safe
+from tui.theme import inks, symbol
+from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.table import to_strip
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.99)
+WIDE = 100
+"""From this width on panels stand side by side."""
+LOWER = 20
+"""From this height on there is a second row of panels, where they stand side by side."""
+_COLORS = {"train": "curve-0", "val": "curve-1", "test": "curve-2"}
+_NAMES = {"train": "train", "val": "validation", "test": "test"}
+_SPLITS = ("train", "val", "test")
+_AXES = (XAxis.STEP, XAxis.EPOCH, XAxis.TIME)
+_HIDDEN = ("epoch", "samples")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one chart shows: series that belong together."""
+
+    title: str
+    series: tuple[str, ...]
+
+
+def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
+    """The panels of a run: its loss, its accuracy (else what is monitored), the learning rate, and the ones added."""
+    known = set(names)
+    second = "accuracy" if any(f"{split}/accuracy" in known for split in _SPLITS) else _base(monitor)
+    wanted = ["loss", second, "lr", *added]
+    panels = []
+    for base in dict.fromkeys(wanted):
+        shown = tuple(n for n in (*(f"{split}/{base}" for split in _SPLITS), base) if n in known)
+        if shown:
+            panels.append(Panel({"lr": "learning rate"}.get(base, base), shown))
+    if not panels:
+        panels = [Panel(name, (name,)) for name in names if name not in _HIDDEN][:2]
+    return panels
+
+
+def _base(name: str) -> str:
+    split, slash, rest = name.partition("/")
+    return rest if slash and split in _SPLITS else name
+
+
+def addable(names: Sequence[str]) -> list[str]:
+    """The panels that can be added, by what their series share."""
+    bases = dict.fromkeys(_base(name) for name in names if name not in _HIDDEN)
+    return [base for base in bases if base not in ("loss", "accuracy", "lr")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """How the panels are laid out: columns, and how high each row is ("" hides a panel)."""
+
+    columns: int
+    rows: tuple[str, ...]
+    shown: int
+    framed: bool
+
+
+def arrange_panels(count: int, width: int, height: int) -> Place:
+    """Where `count` panels go in `width` × `height` cells: side by side if wide, else below each other."""
+    if width >= WIDE and count > 1:
+        lower = count > 2 and height >= LOWER
+        columns = 2
+        if not lower:
+            return Place(columns, ("1fr",), 2, height >= 14)
+        rows = 1 + math.ceil((count - 2) / columns)
+        low = max(8, min(13, height // (2 + rows)))
+        fits = max(2, 1 + (height - 10) // low)
+        rows = min(rows, fits)
+        return Place(columns, ("1fr", *([str(low)] * (rows - 1))), min(count, rows * columns), True)
+    most = max(1, min(count, height // 8))
+    if most < 3 <= count and height >= 22:
+        return Place(1, ("1fr", "1fr", "7"), 3, False)
+    return Place(1, ("1fr",) * most, most, height >= most * 12)
+
+
+class Waiting(Widget):
+    """What stands here before the first point: what the worker is doing."""
+
+    DEFAULT_CSS = "Waiting { height: 1fr; display: none; background: $background; } Waiting.-shown { display: block; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._words: tuple[str, tuple[str, ...]] = ("", ())
+
+    def say(self, words: str, log: tuple[str, ...]) -> None:
+        """Say something else; repainted only then."""
+        if (words, log) != self._words:
+            self._words = (words, log)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        width, ink = self.size.width, inks(self.app)
+        words, log = self._words
+        lines = notice(words, width, ink)
+        if log:
+            lines += [
+                [],
+                *(
+                    [(fit(f"   {safe(text)}", width), ink.faint if i < len(log) - 1 else ink.muted)]
+                    for i, text in enumerate(log)
+                ),
+            ]
+        return to_strip(lines[y] if y < len(lines) else [], width, self.rich_style)
+
+
+class CurvesTab(RunTab, can_focus=True):
+    """The charts."""
+
+    NAME = "curves"
+    TITLE = "Curves"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth the curves: not, a little, much, very much"),
+        Binding("x", "axis", "x axis", id="run.curves.axis", tooltip="Count steps, epochs or time along the x-axis"),
+        Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y-axis for losses and the learning rate"),
+        Binding("plus", "add", "metric", key_display="+", id="run.curves.add", tooltip="Add a metric's panel, or take it away"),
+        Binding("f", "full", "full", id="run.curves.full", tooltip="One panel alone, then the next one, then all again"),
+        Binding("z", "zoom(0.5)", "zoom", id="run.curves.zoom", tooltip="Zoom in on the newer half of what is in sight"),
+        Binding("Z", "zoom(2)", "zoom out", show=False, id="run.curves.unzoom", tooltip="Zoom out"),
+        Binding("comma", "cursor(-1)", "cursor left", show=False, id="run.curves.back",
+                tooltip="Read the values further to the left; the legend shows them"),
+        Binding("full_stop", "cursor(1)", "cursor right", show=False, id="run.curves.forth",
+                tooltip="Read the values further to the right"),
+        Binding("o", "robust", "outliers", show=False, id="run.curves.robust", tooltip="Leave outliers out of the y-axis, or not"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    CurvesTab #charts { layout: grid; height: 1fr; grid-gutter: 0 1; background: $background; }
+    CurvesTab Chart { height: 1fr; background: $background; }
+    CurvesTab.-framed Chart { border: round $border-blurred; border-title-color: $foreground 70%; padding: 0 1; }
+    CurvesTab.-waiting #charts { display: none; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.smoothing = 0.6
+        self.axis = XAxis.EPOCH
+        self.log_y = False
+        self.full: int | None = None
+        self.added: tuple[str, ...] = ()
+        self.zoom: float = 1.0
+        self.cursor: float | None = None
+        self.robust = True
+        self.charts: list[Chart] = []
+        self._panels: list[Panel] = []
+        self._drawn: object = None
+        self._placed: object = None
+
+    def compose(self) -> ComposeResult:
+        """A grid of charts, and what is said while there is none."""
+        self.waiting = Waiting()
+        self.grid = Container(id="charts")
+        yield self.waiting
+        yield self.grid
+
+    def take_focus(self) -> None:
+        """The keys are the tab's own."""
+        self.focus(scroll_visible=False)
+
+    # what is read and shown
+
+    def wants(self) -> Wants:
+        """The series of the panels, and the epochs, for the axis."""
+        panels = self._panels_now(self.snapshot)
+        shown = [name for panel in panels for name in panel.series]
+        return Wants(self.NAME, (*dict.fromkeys([*shown, "epoch"]),), log_lines=8)
+
+    def _panels_now(self, snapshot: RunSnapshot) -> list[Panel]:
+        best = snapshot.best
+        checkpoint = snapshot.info.settings.get("checkpoint")
+        monitor = best[0] if best else str((checkpoint if isinstance(checkpoint, dict) else {}).get("monitor") or "")
+        return panels_of(snapshot.series, monitor, self.added)
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Draw what was appended."""
+        if not self.is_mounted:
+            return
+        panels = self._panels_now(snapshot)
+        read = all(name in self.store.caches for panel in panels for name in panel.series)
+        self._say_waiting(snapshot, bool(panels) and snapshot.points > 0)
+        if panels != self._panels and read:
+            self._panels = panels
+            self._make_charts()
+            self._place()
+        key = (snapshot.best, snapshot.pauses, snapshot.alive, snapshot.data, tuple(sorted(self.store.caches)))
+        if read and key != self._drawn:
+            self._drawn = key
+            self._dress(snapshot)
+        for chart in self.charts:
+            if chart.display:
+                chart.update_data()
+        self._follow_zoom()
+
+    def _say_waiting(self, snapshot: RunSnapshot, points: bool) -> None:
+        self.set_class(not points, "-waiting")
+        self.waiting.set_class(not points, "-shown")
+        if points:
+            return
+        if snapshot.series and not snapshot.points:
+            self.waiting.say("reading the curves…" if not snapshot.alive else "waiting for the first step…", ())
+        elif snapshot.status == "queued":
+            self.waiting.say("queued: waiting for a free device", snapshot.log_end)
+        elif snapshot.alive:
+            doing = {"starting": "starting: ", "stopping": "stopping: "}.get(snapshot.status, "")
+            self.waiting.say(f"{doing}waiting for the first step…", snapshot.log_end)
+        else:
+            self.waiting.say("This run has no curves: it ended before the first step.", snapshot.log_end)
+
+    def _make_charts(self) -> None:
+        """One chart a panel; those there are stay."""
+        while len(self.charts) < len(self._panels):
+            chart = Chart()
+            self.charts.append(chart)
+            self.grid.mount(chart)
+        for chart in self.charts[len(self._panels) :]:
+            chart.display = False
+        self._drawn = self._placed = None
+
+    def _dress(self, snapshot: RunSnapshot) -> None:
+        """Give the charts their curves, marks and baselines."""
+        caches, state = self.store.caches, snapshot.state
+        per_epoch = state.step / state.epoch if state.epoch else None
+        firsts = [first for cache in caches.values() if (first := cache.first_time)]
+        start = min(firsts, default=None)
+        for chart, panel in zip(self.charts, self._panels, strict=False):
+            curves = []
+            for name in panel.series:
+                split = name.partition("/")[0]
+                smooth = None if split == "train" and panel.title != "learning rate" else 0.0
+                curves.append(
+                    Curve(
+                        safe(_NAMES.get(split, name)) if "/" in name and split in _NAMES else safe(panel.title),
+                        caches[name],
+                        _COLORS.get(split, "curve-0"),
+                        smooth=smooth,
+                        start=start,
+                        epochs=caches.get("epoch"),
+                        steps_per_epoch=per_epoch,
+                        pauses=snapshot.pauses,
+                    )
+                )
+            framed = self.has_class("-framed")
+            chart.border_title = safe(panel.title) if framed else None
+            chart.change(
+                title="" if framed else safe(panel.title),
+                curves=tuple(curves),
+                marks=self._marks(panel, snapshot),
+                baselines=self._baselines(panel, snapshot),
+                live=snapshot.alive,
+                x_axis=self.axis,
+                smooth=self.smoothing,
+                robust=self.robust,
+                log_y=self.log_y and not _is_share(panel),
+                cursor=self.cursor,
+            )
+
+    def _marks(self, panel: Panel, snapshot: RunSnapshot) -> tuple[Mark, ...]:
+        """The best checkpoint, where its metric is drawn; in the other panels of that split its place alone."""
+        best = snapshot.best
+        if best is None or best[0] not in panel.series or not best[3]:
+            return ()
+        name, value, _, step = best
+        return (Mark(step, value, number(value), symbol("star"), curve=panel.series.index(name)),)
+
+    @staticmethod
+    def _baselines(panel: Panel, snapshot: RunSnapshot) -> tuple[Baseline, ...]:
+        if panel.title != "accuracy":
+            return ()
+        split = "val" if any(name.startswith("val/") for name in panel.series) else "train"
+        share = snapshot.baseline(split)
+        return () if share is None else (Baseline(share, f"majority {number(share, 3)}"),)
+
+    # where the panels stand
+
+    def on_resize(self) -> None:
+        self._place()
+        if self._panels:
+            self._dress(self.snapshot)
+
+    def _place(self) -> None:
+        width, height = self.size.width, self.size.height
+        if not self.charts or not width:
+            return
+        count = len(self._panels)
+        key = (count, width, height, self.full)
+        if key == self._placed:
+            return
+        self._placed = key
+        place = arrange_panels(count, width, height) if self.full is None else Place(1, ("1fr",), 1, height >= 12)
+        shown = list(range(place.shown)) if self.full is None else [self.full]
+        was_framed = self.has_class("-framed")
+        self.set_class(place.framed, "-framed")
+        self.grid.styles.grid_size_columns = place.columns
+        self.grid.styles.grid_size_rows = len(place.rows)
+        self.grid.styles.grid_rows = " ".join(place.rows)
+        for index, chart in enumerate(self.charts):
+            chart.display = index in shown
+            alone = index == shown[-1] and len(shown) % place.columns == 1 and place.columns > 1
+            chart.styles.column_span = 2 if alone else 1
+        if was_framed != place.framed:
+            self._drawn = None
+
+    # keys
+
+    def _again(self) -> None:
+        self._drawn = None
+        self.show(self.snapshot)
+
+    def action_smooth(self) -> None:
+        """The next weight."""
+        self.smoothing = SMOOTHING[(SMOOTHING.index(self.smoothing) + 1) % len(SMOOTHING)]
+        self._again()
+        self._say(f"smoothing {self.smoothing:g}" if self.smoothing else "no smoothing")
+
+    def action_axis(self) -> None:
+        """The next axis."""
+        self.axis = _AXES[(_AXES.index(self.axis) + 1) % len(_AXES)]
+        self.zoom, self.cursor = 1.0, None
+        for chart in self.charts:
+            chart.change(zoom=None)
+        self._again()
+        self._say(f"x axis: {self.axis.value}")
+
+    def action_log(self) -> None:
+        """Logarithmic, or not."""
+        self.log_y = not self.log_y
+        self._again()
+
+    def action_robust(self) -> None:
+        """With outliers, or without."""
+        self.robust = not self.robust
+        self._again()
+        self._say("outliers are left out of the y-axis" if self.robust else "the y-axis holds every value")
+
+    def action_full(self) -> None:
+        """The next panel alone; after the last one, all."""
+        count = len(self._panels)
+        self.full = (0 if self.full is None else self.full + 1) if count else None
+        if self.full is not None and self.full >= count:
+            self.full = None
+        self._placed = None
+        self._place()
+        self._again()
+
+    def action_add(self) -> None:
+        """Choose a metric to see, or to see no more."""
+        from tui.screens.confirm import Choice, ChoiceScreen
+
+        bases = addable(self.snapshot.series)
+        if not bases:
+            self._say("there are no other metrics")
+            return
+        choices = [Choice(base, safe(base), hint="shown" if base in self.added else "") for base in bases]
+        self.app.push_screen(ChoiceScreen("Add a metric, or take it away", choices), self._added)
+
+    def _added(self, base: str | None) -> None:
+        if base is None:
+            return
+        self.added = tuple(b for b in self.added if b != base) if base in self.added else (*self.added, base)
+        self.run_screen.want(self.wants())
+        self.show(self.snapshot)
+
+    def action_zoom(self, factor: float) -> None:
+        """See the newer half of what is in sight, or twice as much."""
+        self.zoom = min(1.0, max(1 / 4096, self.zoom * factor))
+        self._follow_zoom()
+
+    def _follow_zoom(self) -> None:
+        """Keep the newest part in sight while zoomed in."""
+        for chart in self.charts:
+            if self.zoom >= 1.0:
+                chart.change(zoom=None)
+                continue
+            end = self._end(chart)
+            if end is not None:
+                chart.change(zoom=(end[1] - (end[1] - end[0]) * self.zoom, end[1]))
+
+    @staticmethod
+    def _end(chart: Chart) -> tuple[float, float] | None:
+        spans = []
+        for curve in chart.plot.curves:
+            points = curve.source.points(xmap=curve.xmap(chart.plot.x_axis))
+            if len(points):
+                spans.append((float(points.x[0]), float(points.x[-1])))
+        return (min(a for a, _ in spans), max(b for _, b in spans)) if spans else None
+
+    def action_cursor(self, by: int) -> None:
+        """Move the place whose values the legends show."""
+        shown = next((chart for chart in self.charts if chart.display), None)
+        span = None if shown is None else (shown.plot.zoom or self._end(shown))
+        if span is None:
+            return
+        step = (span[1] - span[0]) / 60
+        place = (span[1] if self.cursor is None else self.cursor) + by * step
+        self._point(None if place > span[1] else max(span[0], place))
+
+    def _point(self, place: float | None) -> None:
+        self.cursor = place
+        for chart in self.charts:
+            chart.change(cursor=place)
+
+    def on_click(self, event: events.Click) -> None:
+        """Read the values where the pointer is; a second click there ends it."""
+        chart = event.widget
+        if isinstance(chart, Chart):
+            offset = event.get_content_offset(chart)
+            place = None if offset is None or event.chain > 1 else chart.position_at(offset.x)
+            self._point(place)
+            self.focus()
+
+    def _say(self, words: str) -> None:
+        self.app.notify(words, timeout=2)
+
+
+def _is_share(panel: Panel) -> bool:
+    """Whether the values are shares of 1, which a logarithmic axis does not help."""
+    words = ("accuracy", "f1", "precision", "recall", "auc", "majority")
+    return any(word in panel.title for word in words)

@@ -1,0 +1,182 @@
+"""The settings of a run as they were resolved, by table, those that are not defaults in full ink; and where it came from."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import Any
+
+import msgspec
+from textual.app import ComposeResult
+
+from tui.run_store import RunSnapshot
+from tui.text import pad, safe, setting, wrap
+from tui.theme import Inks, symbol
+from tui.widgets.lines_pane import LinesPane
+from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.table import Line
+
+KEY = 20
+"""Cells of the keys."""
+_TABLES = ("data", "model", "loss", "optimizer", "scheduler", "train", "evaluate", "checkpoint")
+
+
+class SettingsTab(RunTab):
+    """run.json, readable."""
+
+    NAME = "settings"
+    TITLE = "Settings"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        """One pane."""
+        yield LinesPane()
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """run.json is written once; only limits may grow."""
+        key = (snapshot.info, snapshot.limits)
+        if key != self._shown and self.is_mounted:
+            self._shown = key
+            self.query_one(LinesPane).show(lambda width, ink: settings_lines(snapshot, width, ink), top=False)
+
+
+@functools.cache
+def _defaults() -> dict[str, Any]:
+    """The defaults of every setting, by table."""
+    from engine.settings import DataOptions, Settings
+
+    plain = msgspec.to_builtins(Settings())
+    options = msgspec.to_builtins(DataOptions(name=""))
+    del options["name"]
+    return {**plain, "data": options, "optimizer": {}, "loss": {}, "model": {}, "scheduler": {}}
+
+
+def settings_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+    """All settings and the origin of the run; in two columns where there is room."""
+    if not snapshot.info.settings:
+        return notice("run.json holds no settings", width, ink, bad=True)
+    left, right = _settings(snapshot, ink), _origin(snapshot, ink)
+    if width < 110:
+        lines = [*_laid_out(left, width, ink), [], *_laid_out(right, width, ink)]
+    else:
+        half = width // 2 - 2
+        lines = _beside(_laid_out(left, half, ink), _laid_out(right, width - half - 4, ink), half)
+    legend: Line = [(" in full ink: what differs from the defaults", ink.muted)]
+    return [*lines, [], legend]
+
+
+Entry = tuple[str, str, str, bool]
+"""Group, key, value, whether it is no default."""
+
+
+def _settings(snapshot: RunSnapshot, ink: Inks) -> list[Entry]:
+    settings, defaults = snapshot.info.settings, _defaults()
+    entries: list[Entry] = []
+    for key in (k for k in settings if k not in _TABLES):
+        value = settings[key]
+        entries.append(("run", key, setting(value), value != defaults.get(key)))
+    for table in _TABLES:
+        content = settings.get(table)
+        if not isinstance(content, dict):
+            if table != "scheduler" or content is not None:
+                entries.append((table, "", setting(content), content is not None))
+            continue
+        for key, value in _flat(content):
+            grown = snapshot.limits.get(f"{table}.{key}")
+            shown = (
+                setting(value) if grown is None else f"{setting(value)} {symbol('right')} {setting(grown)} on resuming"
+            )
+            default = _known(defaults.get(table), key)
+            entries.append((table, key, shown, grown is not None or value != default))
+    return entries
+
+
+def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, dict) and value:
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found
+
+
+_NOTHING = object()
+
+
+def _known(defaults: Any, key: str) -> Any:
+    for part in key.split("."):
+        defaults = defaults.get(part, _NOTHING) if isinstance(defaults, dict) else _NOTHING
+    return defaults
+
+
+def _origin(snapshot: RunSnapshot, ink: Inks) -> list[Entry]:
+    info, git = snapshot.info, snapshot.info.git
+    entries: list[Entry] = [
+        ("origin", "command", " ".join(info.argv), True),
+        ("origin", "parent", info.parent or "", True),
+        ("origin", "group", info.group or "", True),
+        ("origin", "created", _moment(info.created), True),
+        ("origin", "host, user", ", ".join(part for part in (info.host, info.user) if part), True),
+        ("origin", "device", _device(info.device), True),
+        ("origin", "folder", info.folder, True),
+        ("origin", "working folder", info.cwd if info.cwd != info.folder else "", True),
+        ("origin", "python", info.python, True),
+        ("origin", "data fingerprint", info.data_fingerprint or "", True),
+        ("origin", "git commit", str(git.get("commit") or "")[:12] if git else "not in a git repository", True),
+    ]
+    if git and git.get("dirty"):
+        patch = (
+            "code.patch beside run.json holds the changes"
+            if snapshot.run.paths.code_patch.exists()
+            else "changed files"
+        )
+        entries.append(("origin", "uncommitted", patch, True))
+    entries += [("origin", f"code {name}", digest[:12], True) for name, digest in info.code.items()]
+    entries += [("versions", name, version, True) for name, version in info.versions.items()]
+    return [(group, key, safe(value), lit) for group, key, value, lit in entries if value]
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+
+
+def _device(device: dict[str, Any]) -> str:
+    words = [str(device[key]) for key in ("name", "title", "uuid") if device.get(key)]
+    return ", ".join(dict.fromkeys(words))
+
+
+def _laid_out(entries: list[Entry], width: int, ink: Inks) -> list[Line]:
+    """Entries under the titles of their groups, values broken over lines where they are long."""
+    lines: list[Line] = []
+    group = ""
+    for of, key, value, lit in entries:
+        if of != group:
+            if lines:
+                lines.append([])
+            lines.append([(f" {of}", ink.strong)])
+            group = of
+        wide = min(KEY, max(8, width // 3))
+        for position, row in enumerate(wrap(value, max(8, width - wide - 3), 8) or [""]):
+            shown = pad(safe(key), wide) if not position else " " * wide
+            lines.append(
+                [(f" {shown}  ", ink.muted), (row, (ink.accent if of != "origin" else ink.text) if lit else ink.muted)]
+            )
+            if of == "versions":
+                lines[-1][-1] = (row, ink.text)
+    return lines
+
+
+def _beside(left: list[Line], right: list[Line], half: int) -> list[Line]:
+    from tui.widgets.run_header import line_width
+
+    lines: list[Line] = []
+    for index in range(max(len(left), len(right))):
+        line = left[index] if index < len(left) else []
+        other = right[index] if index < len(right) else []
+        blank = " " * max(0, half + 2 - line_width(line))
+        lines.append([*line, (blank, (line or other)[0][1]), *other] if other else line)
+    return lines

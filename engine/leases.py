@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import stat
 import time
@@ -44,16 +45,24 @@ _PATIENCE = 0.2
 
 
 def folders() -> list[Path]:
-    """The folders leases may lie in, the one to take new leases in first."""
+    """The folders leases may lie in, the one to take new leases in first; made where they are missing."""
+    usable = [folder for folder in _candidates() if _usable(folder)]
+    return usable[:1] if "DLTUI_LEASES" in os.environ else usable
+
+
+def _candidates() -> list[Path]:
     named = os.environ.get("DLTUI_LEASES")
     candidates = [Path(named), *_CANDIDATES] if named else list(_CANDIDATES)
-    usable = [folder for folder in candidates if _usable(folder)]
-    return usable[:1] if named else usable
+    return [folder for folder in candidates if not is_network(folder)]
+
+
+def _existing() -> list[Path]:
+    """The folders leases may lie in, as they are: looking makes nothing."""
+    trusted = [folder for folder in _candidates() if _is_trusted(folder)]
+    return trusted[:1] if "DLTUI_LEASES" in os.environ else trusted
 
 
 def _usable(folder: Path) -> bool:
-    if is_network(folder):
-        return False
     try:
         folder.mkdir(parents=False)
         folder.chmod(0o1777)
@@ -88,6 +97,7 @@ def _is_trusted(folder: Path) -> bool:
     return bool(status.st_mode & stat.S_ISVTX) or not status.st_mode & 0o022
 
 
+@functools.lru_cache(64)
 def is_network(folder: Path, mounts: Path = Path("/proc/self/mountinfo")) -> bool:
     """Whether `folder` lies on a file system shared between machines, where a lock says nothing of this box."""
     best, kind = "", ""
@@ -162,7 +172,7 @@ def holder_words(held: dict[str, Any]) -> str:
 
 def holder(uuid: str) -> dict[str, Any] | None:
     """Who holds the lease of the GPU `uuid`; None when it is free. Empty values where the holder is not known."""
-    for folder in folders():
+    for folder in _existing():
         if held := _holder_in(folder, uuid):
             return held
     return None

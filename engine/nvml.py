@@ -76,6 +76,8 @@ class Reader:
     def _run(self) -> None:
         try:
             self._answer = self._read()
+        except Exception as error:  # whatever a driver does, it is told and not thrown into a thread's void
+            self._answer = Answer(problem=f"NVML fails: {type(error).__name__}: {error}")
         finally:
             self._done.set()
 

@@ -137,6 +137,12 @@ def test_the_folder_is_open_to_all_users_and_sticky() -> None:
     assert (folder / UUID).stat().st_mode & 0o777 == 0o666
 
 
+def test_looking_makes_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLTUI_LEASES", str(tmp_path / "leases"))
+    assert leases.holder(UUID) is None
+    assert not (tmp_path / "leases").exists()
+
+
 def test_contents_nobody_can_trust_name_nobody() -> None:
     descriptor = leases.acquire(GPU, "a", "a")
     (folder,) = leases.folders()

@@ -63,3 +63,18 @@ def _parse(value: str) -> Color | None:
         return Color.parse(value)
     except ColorParseError:
         return None
+
+
+def shade_style(app: App[Any], color: str, share: float, back: Color | None = None) -> Style:
+    """Text on a background shaded by `share` (0 to 1) of a colour, readable on each; reversed without colours."""
+    if no_color():
+        return Style(reverse=share >= 0.5, bold=share >= 0.25, underline=color == "good")
+    if back is None or back.ansi is not None or back.a < 1.0:
+        back = _background(app)
+    fore = _variable(app, "foreground") or Color.parse("#d7dce2" if app.current_theme.dark else "#23282f")
+    # Deeper than 80 % the ink itself would no longer be told from the ground on some themes.
+    ground = back.blend(_color(app, color, back), 0.8 * min(1.0, max(0.0, share)), 1.0)
+    ink = max((fore, back), key=lambda c: abs(c.brightness - ground.brightness))
+    if share <= 0:
+        return Style.from_color(back.blend(fore, 0.45, 1.0).rich_color)
+    return Style.from_color(ink.rich_color, ground.rich_color)

@@ -30,7 +30,7 @@ class Evaluation:
 
 
 def reached_limit(snapshot: RunSnapshot) -> tuple[str, float] | None:
-    """The limit a run has reached and would have to grow to go on: `("train.epochs", 100)`; None when it was cut short."""
+    """The limit that has to grow for a run to go on: `("train.epochs", 100)`; None when it was cut short."""
     if snapshot.status != "finished":
         return None
     train = snapshot.info.settings.get("train")

@@ -1,4 +1,4 @@
-"""The parts of a run's folder as they change: each reader asks `stat` whether there is anything new, and reads only then."""
+"""The parts of a run's folder as they change: each reader asks `stat` first, and reads only what is new."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
     own = [item for item in active if item.node is screen]
     widgets = [item for item in active if item.node is not screen and item.node is not screen.app]
     rest = [item for item in active if item.node is screen.app]
-    for item in (*own, *widgets, *rest):
+    first = (*widgets, *own) if getattr(screen, "WIDGET_KEYS_FIRST", False) else (*own, *widgets)
+    for item in (*first, *rest):
         binding = item.binding
         if binding.action in seen or not item.enabled:
             continue

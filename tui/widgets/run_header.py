@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -316,10 +317,8 @@ class RunHead(Widget):
                     self.refresh(self._changed_region(y, before, after, width))
 
     @staticmethod
-    def _changed_region(y: int, before: Line, after: Line, width: int) -> object:
+    def _changed_region(y: int, before: Line, after: Line, width: int) -> Region:
         """The cells of line `y` that differ: most often a few digits at the end."""
-        from textual.geometry import Region
-
         x = 0
         for (old, old_style), (new, new_style) in zip(before, after, strict=False):
             if old != new or old_style != new_style:

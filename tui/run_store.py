@@ -1,0 +1,347 @@
+"""One run as its screen shows it, read without Textual: a tick looks at what changed and makes one frozen snapshot."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.jsonio import number
+from engine.records import ALIVE, ENDED, Marks, RunInfo, RunPaths, State
+from engine.runs import Run, load_run
+from engine.series import list_series, series_path
+from tui.run_log import last_lines
+from tui.run_parts import (
+    MISSING,
+    Document,
+    EvaluationKey,
+    EvaluationsFolder,
+    EventsFile,
+    Finding,
+    Stamp,
+    WatchedFile,
+    read_text,
+    stamp,
+)
+
+if TYPE_CHECKING:
+    from engine.checkpoints import CheckpointInfo
+    from tui.series import SeriesCache
+
+LIVE_SECONDS = 0.3
+"""Between two looks at a run that is alive."""
+ENDED_SECONDS = 1.0
+"""Between two looks at a run that has ended: a few calls of stat."""
+SLOW_SECONDS = 1.0
+"""How often folders that seldom change are looked at."""
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What of the run is in sight: the rest is not read."""
+
+    tab: str = "curves"
+    series: tuple[str, ...] = ()
+    """The series that are drawn."""
+    evaluation: EvaluationKey | None = None
+    """The evaluation looked at; the newest when None."""
+    log_lines: int = 4
+
+
+@dataclass(frozen=True, eq=False)
+class RunSnapshot:
+    """Everything of one moment."""
+
+    run: Run
+    status: str
+    read_only: str = ""
+    """Why the run can only be looked at; empty when it can be acted on."""
+    findings: tuple[Finding, ...] = ()
+    """Newest first."""
+    finding_count: int = 0
+    pauses: tuple[tuple[float, float], ...] = ()
+    series: tuple[str, ...] = ()
+    """The names of all series there are."""
+    series_version: int = 0
+    """Grows with every point of the series that are drawn."""
+    points: int = 0
+    """Points of the series that are drawn."""
+    data: Document = MISSING
+    model: Document = MISSING
+    notes: Document = MISSING
+    evaluations: tuple[EvaluationKey, ...] = ()
+    evaluation_key: EvaluationKey | None = None
+    evaluation: Document = MISSING
+    checkpoints: tuple[CheckpointInfo, ...] = ()
+    log_end: tuple[str, ...] = ()
+    """The last lines of the log, where they matter: before the first step, and after a bad end."""
+    hint: str = ""
+    """What to do after a failure, where the worker left word."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """Limits that a resume has grown."""
+
+    @property
+    def id(self) -> str:
+        return self.run.id
+
+    @property
+    def info(self) -> RunInfo:
+        return self.run.info
+
+    @property
+    def state(self) -> State:
+        return self.run.state
+
+    @property
+    def marks(self) -> Marks:
+        return self.run.marks
+
+    @property
+    def alive(self) -> bool:
+        return self.status in ALIVE
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def progress(self) -> float | None:
+        """How much is done (0…1); None when there is no end to count to."""
+        for done, total in ((self.state.step, self.state.total_steps), (self.state.epoch, self.state.total_epochs)):
+            if total:
+                return min(1.0, max(0.0, done / total))
+        return None
+
+    @property
+    def majority(self) -> tuple[str, float] | None:
+        """The largest class of the train split and its share there."""
+        found = self.data.table.get("majority")
+        if not isinstance(found, dict) or found.get("class") is None:
+            return None
+        return str(found["class"]), number(found.get("share"))
+
+    def baseline(self, split: str) -> float | None:
+        """What always answering the majority class scores on a split (train, val, test); None when unknown."""
+        stated = number(self.state.metrics.get(f"{split}/majority"))
+        if math.isfinite(stated):
+            return stated
+        majority = self.majority
+        content = _table(_table(self.data.table.get("splits")).get({"val": "validation"}.get(split, split)))
+        count = number(content.get("count"))
+        if majority is None or not count > 0:
+            return majority[1] if majority is not None and split == "train" else None
+        of_class = number(_table(content.get("classes")).get(majority[0]))
+        return of_class / count if math.isfinite(of_class) else None
+
+    def metric(self, name: str) -> float | None:
+        """The newest value of a metric; None when there is none."""
+        value = self.state.metrics.get(name)
+        return None if value is None else number(value)
+
+    @property
+    def best(self) -> tuple[str, float, float, int] | None:
+        """The monitored metric's name, its best value, and the epoch and step of it."""
+        best = self.state.best
+        if not isinstance(best, dict) or best.get("value") is None:
+            return None
+        step = number(best.get("step"))
+        whole = int(step) if math.isfinite(step) else 0
+        return str(best.get("monitor")), number(best["value"]), number(best.get("epoch")), whole
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+class RunStore:
+    """Reads one run's folder; `tick` is called from one thread, the caches may be drawn from by another."""
+
+    def __init__(self, paths: RunPaths) -> None:
+        self.paths = paths
+        self.snapshot: RunSnapshot | None = None
+        """The newest one."""
+        self.caches: dict[str, SeriesCache] = {}
+        """The series read so far, by name."""
+        self._run: Run | None = None
+        self._run_stamps: tuple[Stamp, ...] = ()
+        self._status = ""
+        self._events = EventsFile(paths.events)
+        self._files = {
+            "data": WatchedFile(paths.data),
+            "model": WatchedFile(paths.model),
+            "notes": WatchedFile(paths.notes, read_text),
+        }
+        self._evaluations = EvaluationsFolder(paths.evaluation)
+        self._checkpoints: tuple[CheckpointInfo, ...] = ()
+        self._checkpoint_stamp: Stamp | tuple[()] = ()
+        self._series: tuple[str, ...] = ()
+        self._series_stamps: dict[Path, Stamp] = {}
+        self._log_end: tuple[str, ...] = ()
+        self._log_stamp: Stamp = None
+        self._hint = ""
+        self._limits: dict[str, float] = {}
+        self._looked = 0.0
+
+    @property
+    def interval(self) -> float:
+        """Seconds until the next look."""
+        return LIVE_SECONDS if self._status in ALIVE or self._status == "queued" else ENDED_SECONDS
+
+    def tick(self, wants: Wants, *, force: bool = False) -> RunSnapshot | None:
+        """Look at the folder; a new snapshot if anything in sight changed, else None."""
+        changed = self._update_run()
+        changed |= self._events.update()
+        changed |= self._update_documents(wants)
+        changed |= self._update_series(wants)
+        changed |= self._update_log_end(wants)
+        if not changed and not force and self.snapshot is not None:
+            return None
+        self.snapshot = self._make()
+        return self.snapshot
+
+    def first_look(self) -> RunSnapshot:
+        """What the header needs, and nothing that takes time: for the first paint."""
+        self._update_run()
+        self.snapshot = self._make()
+        return self.snapshot
+
+    def _make(self) -> RunSnapshot:
+        run = self._run or load_run(self.paths)
+        caches = list(self.caches.values())
+        return RunSnapshot(
+            run=run,
+            status=self._status,
+            read_only=run.read_only_reason,
+            findings=self._events.findings,
+            finding_count=self._events.count,
+            pauses=self._events.pauses,
+            series=self._series,
+            series_version=sum(cache.version for cache in caches),
+            points=sum(cache.count for cache in caches),
+            data=self._files["data"].document,
+            model=self._files["model"].document,
+            notes=self._files["notes"].document,
+            evaluations=self._evaluations.keys,
+            evaluation_key=self._evaluations.chosen,
+            evaluation=self._evaluations.document,
+            checkpoints=self._checkpoints,
+            log_end=self._log_end,
+            hint=self._hint,
+            limits=self._limits,
+        )
+
+    # the small records
+
+    def _update_run(self) -> bool:
+        paths = self.paths
+        stamps = (stamp(paths.run), stamp(paths.state), stamp(paths.marks))
+        changed = stamps != self._run_stamps or self._run is None
+        if changed:
+            self._run, self._run_stamps = load_run(paths), stamps
+            self._hint, self._limits = _failure_hint(paths), _limits(paths)
+        run = self._run
+        assert run is not None
+        status = run.status
+        if status != self._status:
+            if not changed:
+                self._run = load_run(paths)
+            self._status, changed = status, True
+        return changed
+
+    def _update_documents(self, wants: Wants) -> bool:
+        tab, now = wants.tab, time.monotonic()
+        all_of_them = now - self._looked >= SLOW_SECONDS
+        if all_of_them:
+            self._looked = now
+        changed = self._files["data"].update() if all_of_them or tab == "data" else False
+        if tab in ("model", "notes"):
+            changed |= self._files[tab].update()
+        if tab == "evaluation":
+            changed |= self._evaluations.update(wants.evaluation)
+        if tab == "checkpoints":
+            changed |= self._update_checkpoints()
+        return changed
+
+    def _update_checkpoints(self) -> bool:
+        now = stamp(self.paths.checkpoints)
+        if now == self._checkpoint_stamp:
+            return False
+        from engine.checkpoints import list_checkpoints
+
+        self._checkpoint_stamp = now
+        self._checkpoints = tuple(list_checkpoints(self.paths))
+        return True
+
+    def forget_checkpoints(self) -> None:
+        """List them again at the next tick that shows them."""
+        self._checkpoint_stamp = ()
+
+    # series
+
+    def _update_series(self, wants: Wants) -> bool:
+        changed = self._list_series()
+        if wants.tab != "curves":
+            return changed
+        for name in wants.series:
+            cache = self.caches.get(name)
+            if cache is None:
+                if name not in self._series:
+                    continue
+                cache = self._open(name)
+            changed |= cache.update()
+        return changed
+
+    def _open(self, name: str) -> SeriesCache:
+        from tui.series import SeriesCache
+
+        cache = SeriesCache(series_path(self.paths.series, name))
+        self.caches[name] = cache
+        return cache
+
+    def _list_series(self) -> bool:
+        """List the series anew if a folder of theirs changed."""
+        if self._series_stamps and all(stamp(folder) == known for folder, known in self._series_stamps.items()):
+            return False
+        names = tuple(list_series(self.paths.series))
+        folders = {self.paths.series, *(series_path(self.paths.series, name).parent for name in names)}
+        self._series_stamps = {folder: stamp(folder) for folder in folders}
+        changed, self._series = names != self._series, names
+        return changed
+
+    # the log's end
+
+    def _update_log_end(self, wants: Wants) -> bool:
+        waiting = self._status in ("queued", "starting") or (self._status in ALIVE and not self._series)
+        if not waiting and self._status not in ("failed", "lost"):
+            gone, self._log_end, self._log_stamp = bool(self._log_end), (), None
+            return gone
+        now = stamp(self.paths.log)
+        if now == self._log_stamp:
+            return False
+        self._log_stamp = now
+        lines = last_lines(self.paths.log, wants.log_lines)
+        changed, self._log_end = lines != self._log_end, lines
+        return changed
+
+
+def _failure_hint(paths: RunPaths) -> str:
+    from engine.jsonio import read_json
+
+    try:
+        content = read_json(paths.control / "failure.json")
+    except (OSError, ValueError):
+        return ""
+    hint = content.get("hint") if isinstance(content, dict) else None
+    return hint if isinstance(hint, str) else ""
+
+
+def _limits(paths: RunPaths) -> dict[str, float]:
+    from engine.jsonio import read_json
+
+    try:
+        content = read_json(paths.control / "limits.json")
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in content.items() if isinstance(v, (int, float))} if isinstance(content, dict) else {}

@@ -1,0 +1,305 @@
+"""The evaluations of a run: confusion matrix, scores of each class, predictions; back and forth over the epochs."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.strip import Strip
+from textual.widget import Widget
+
+from engine.jsonio import number
+from tui.plots.matrix import draw_matrix
+from tui.run_parts import EvaluationKey
+from tui.run_store import RunSnapshot, Wants
+from tui.text import dash, fit, pad, safe
+from tui.text import number as shown
+from tui.theme import Inks, ascii_mode, inks, symbol
+from tui.widgets.lines_pane import LinesPane
+from tui.widgets.run_data import styled
+from tui.widgets.run_header import epochs, spread
+from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.table import Line, to_strip
+
+WIDE = 104
+"""From this width on the scores stand beside the matrix."""
+SCORES = 58
+"""Cells of the scores there."""
+MOST_SAMPLES = 200
+_SPLITS = {"val": "validation"}
+_METRICS = (
+    "accuracy", "macro_f1", "balanced_accuracy", "macro_precision", "macro_recall", "weighted_f1", "auc", "loss", "r2", "mae", "rmse",
+)  # fmt: skip
+
+
+class EvaluationHead(Widget):
+    """Which evaluation is looked at, and its metrics."""
+
+    DEFAULT_CSS = "EvaluationHead { height: 2; background: $background; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._snapshot: RunSnapshot | None = None
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Show another one."""
+        self._snapshot = snapshot
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """Split, epoch and step; below, the metrics."""
+        width, ink = self.size.width, inks(self.app)
+        snapshot = self._snapshot
+        if snapshot is None or snapshot.evaluation_key is None:
+            return Strip.blank(width, self.rich_style)
+        line = self._which(snapshot, width, ink) if y == 0 else metric_line(snapshot, width, ink)
+        return to_strip(line, width, self.rich_style)
+
+    @staticmethod
+    def _which(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
+        key, table = snapshot.evaluation_key, snapshot.evaluation.table
+        assert key is not None
+        at = snapshot.evaluations.index(key) if key in snapshot.evaluations else 0
+        epoch = number(table.get("epoch"))
+        line: Line = [(f" {safe(_SPLITS.get(key.split, key.split))}", ink.strong)]
+        if epoch == epoch:
+            line.append((f"   epoch {epochs(epoch)}", ink.text))
+        line.append((f"   step {key.step:,}", ink.muted))
+        if table.get("checkpoint"):
+            line.append(
+                (f"   {safe(table['checkpoint'])} checkpoint", ink.star if table["checkpoint"] == "best" else ink.muted)
+            )
+        count = f"{at + 1:,} of {len(snapshot.evaluations):,} "
+        return spread(line, [("[ ", ink.key), (count, ink.muted), ("]", ink.key)], width, ink)
+
+
+def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
+    """The metrics of an evaluation and, beside the accuracy, what always answering the majority class scores."""
+    table, key = snapshot.evaluation.table, snapshot.evaluation_key
+    metrics = table.get("metrics")
+    metrics = metrics if isinstance(metrics, dict) else {}
+    split = key.split if key else "val"
+    short = {str(name).partition("/")[2] or str(name): value for name, value in metrics.items()}
+    ordered = [name for name in _METRICS if name in short] + [n for n in short if n not in _METRICS and n != "majority"]
+    line: Line = [(" ", ink.text)]
+    used = 1
+    for name in ordered:
+        value = shown(number(short[name]))
+        words = f"{safe(name)} "
+        extra = ""
+        if name == "accuracy" and (base := snapshot.baseline(split)) is not None:
+            extra = f" (majority {shown(base, 3)})"
+        if used + len(words) + len(value) + len(extra) > width - 1:
+            break
+        line += [
+            (words, ink.muted),
+            (value, ink.strong if name == "accuracy" else ink.text),
+            (extra, ink.muted),
+            ("   ", ink.text),
+        ]
+        used += len(words) + len(value) + len(extra) + 3
+    return line
+
+
+class EvaluationTab(RunTab):
+    """One evaluation at a time; the newest until another is chosen."""
+
+    NAME = "evaluation"
+    TITLE = "Evaluation"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "left_square_bracket", "step(-1)", "earlier", id="run.evaluation.back", tooltip="The evaluation before"
+        ),
+        Binding("right_square_bracket", "step(1)", "later", id="run.evaluation.forth", tooltip="The next evaluation"),
+        Binding("p", "pane", "other pane", id="run.evaluation.pane", tooltip="Scroll the other pane"),
+    ]
+    DEFAULT_CSS = f"""
+    EvaluationTab Horizontal {{ height: 1fr; }}
+    EvaluationTab #matrix {{ width: 1fr; background: $background; }}
+    EvaluationTab #scores {{ width: {SCORES}; display: none; background: $background; }}
+    EvaluationTab.-beside #scores {{ display: block; }}
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen: EvaluationKey | None = None
+        """None follows the newest."""
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        """Head, matrix, scores."""
+        self.head = EvaluationHead()
+        self.matrix, self.scores = LinesPane(id="matrix"), LinesPane(id="scores")
+        yield self.head
+        with Horizontal():
+            yield self.matrix
+            yield self.scores
+
+    def wants(self) -> Wants:
+        """The chosen one is read."""
+        return Wants(self.NAME, evaluation=self.chosen)
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Show another evaluation, or a newer one."""
+        key = (snapshot.evaluations, snapshot.evaluation_key, snapshot.evaluation, snapshot.baseline("val"))
+        if key == self._shown or not self.is_mounted:
+            return
+        same = isinstance(self._shown, tuple) and self._shown[1:3] == key[1:3]
+        self._shown = key
+        self.head.show(snapshot)
+        self.head.display = snapshot.evaluation_key is not None
+        if not same:
+            self._draw(snapshot)
+        self.refresh_bindings()
+
+    def on_resize(self) -> None:
+        beside = self.size.width >= WIDE
+        if beside != self.has_class("-beside"):
+            self.set_class(beside, "-beside")
+            self._draw(self.snapshot)
+            self.refresh_bindings()
+
+    def _draw(self, snapshot: RunSnapshot) -> None:
+        beside = self.has_class("-beside")
+        app = self.app
+        self.matrix.show(lambda width, ink: matrix_lines(app, snapshot, width, ink, alone=not beside), top=False)
+        if beside:
+            self.scores.show(lambda width, ink: score_lines(snapshot, width, ink), top=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There must be another evaluation, or another pane."""
+        if action == "step":
+            return len(self.snapshot.evaluations) > 1
+        return self.has_class("-beside") if action == "pane" else True
+
+    def action_step(self, by: int) -> None:
+        """An earlier or a later evaluation; after the newest, follow the newest."""
+        keys = self.snapshot.evaluations
+        if not keys:
+            return
+        now = self.chosen or self.snapshot.evaluation_key
+        at = keys.index(now) if now in keys else len(keys) - 1
+        at = max(0, min(len(keys) - 1, at + by))
+        self.chosen = None if at == len(keys) - 1 else keys[at]
+        self.run_screen.want(self.wants())
+
+    def action_pane(self) -> None:
+        """Give the keys for scrolling to the other pane."""
+        (self.matrix if self.scores.has_focus else self.scores).focus()
+
+
+def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *, alone: bool) -> list[Line]:
+    """The confusion matrix; without room beside it, the scores below."""
+    document = snapshot.evaluation
+    if snapshot.evaluation_key is None:
+        when = snapshot.info.settings.get("evaluate")
+        every = when.get("every") if isinstance(when, dict) else None
+        more = f"One is made every {str(every).removeprefix('1 ')}." if every and snapshot.alive else ""
+        return notice(
+            "There is no evaluation yet." if snapshot.alive else "This run was never evaluated.", width, ink, more=more
+        )
+    if document.problem:
+        return notice(document.problem, width, ink, bad=True)
+    table = document.table
+    counts, classes = confusion(table)
+    lines: list[Line] = [[]]
+    if counts:
+        lines += styled(app, draw_matrix(counts, classes, width - 2, ascii_only=ascii_mode()))
+    elif table.get("confusion"):
+        lines += notice(
+            f"{snapshot.evaluation_key.name}: its confusion matrix is not as it should be", width, ink, bad=True
+        )
+    if alone:
+        lines += score_lines(snapshot, width, ink)
+    return lines
+
+
+def confusion(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
+    """The matrix and the classes' names; empty where it is no square of counts."""
+    rows, names = table.get("confusion"), table.get("classes")
+    if (
+        not isinstance(rows, list)
+        or not rows
+        or not all(isinstance(row, list) and len(row) == len(rows) for row in rows)
+    ):
+        return [], []
+    if not all(isinstance(value, (int, float)) and abs(value) < 1e15 for row in rows for value in row):
+        return [], []
+    counts = [[int(value) for value in row] for row in rows]
+    known = [str(name) for name in names] if isinstance(names, list) else []
+    return counts, [known[i] if i < len(known) else str(i) for i in range(len(counts))]
+
+
+def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+    """Precision, recall, F1 and support of each class; then predictions of single samples."""
+    if snapshot.evaluation_key is None or snapshot.evaluation.problem:
+        return []
+    table = snapshot.evaluation.table
+    rows = [row for row in _rows(table.get("per_class"))]
+    lines: list[Line] = []
+    if rows:
+        lines += [[], *_class_table(rows, width, ink)]
+    samples = _rows(table.get("samples"))[:MOST_SAMPLES]
+    if samples:
+        lines += [[], *_sample_table(samples, width, ink)]
+    return lines
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _class_table(rows: list[dict[str, Any]], width: int, ink: Inks) -> list[Line]:
+    columns = ["precision", "recall", "f1", "support"]
+    if any("auc" in row for row in rows):
+        columns.insert(3, "auc")
+    names = [safe(row.get("class", "")) for row in rows]
+    while columns and width - 2 - 10 * len(columns) < 8:
+        columns.pop(-2 if len(columns) > 1 else 0)
+    room = max(5, min(max(map(len, names), default=5), width - 2 - 10 * len(columns)))
+    room = max(room, 5)
+    lines: list[Line] = [[(f" {pad('class', room)}", ink.muted), *((f"{c:>10}", ink.muted) for c in columns)]]
+    worst = sorted(number(row.get("f1")) for row in rows if number(row.get("f1")) == number(row.get("f1")))
+    bad = worst[len(worst) // 10] if len(worst) >= 5 else -1.0
+    for name, row in zip(names, rows, strict=True):
+        line: Line = [(f" {pad(name, room)}", ink.text)]
+        for column in columns:
+            value = number(row.get(column))
+            text = (
+                f"{value:,.0f}"
+                if column == "support" and value == value
+                else shown(value, 3)
+                if value == value
+                else dash()
+            )
+            low = column == "f1" and value <= bad
+            line.append((f"{text:>10}", ink.warning if low else ink.muted if column == "support" else ink.text))
+        lines.append(line)
+    return lines
+
+
+def _sample_table(samples: list[dict[str, Any]], width: int, ink: Inks) -> list[Line]:
+    """What was asked, what is true, what was answered, how sure; right and wrong by symbol and colour."""
+    shown_input = [safe(s["input"]) if s.get("input") is not None else f"row {safe(s.get('row', ''))}" for s in samples]
+    label = min(18, max(5, max((len(safe(s.get("true", ""))) for s in samples), default=5)))
+    label = max(label, 9)
+    room = max(6, min(max(map(len, shown_input)), width - 2 * label - 18))
+    title = f"   {pad('sample', room)}  {pad('true', label)}  {pad('predicted', label)}  {'sure':>6}"
+    lines: list[Line] = [[(fit(title, width), ink.muted)]]
+    for sample, text in zip(samples, shown_input, strict=True):
+        right = sample.get("true") == sample.get("predicted")
+        mark, style = (symbol("finished"), ink.good) if right else (symbol("failed"), ink.bad)
+        probability = number(sample.get("probability"))
+        sure = f"{100 * probability:.0f} %" if probability == probability else dash()
+        lines.append(
+            [
+                (f" {mark} ", style),
+                (f"{pad(text, room)}  ", ink.text),
+                (f"{pad(safe(sample.get('true', '')), label)}  ", ink.muted),
+                (f"{pad(safe(sample.get('predicted', '')), label)}  ", ink.text if right else ink.bad),
+                (f"{sure:>6}", ink.muted),
+            ]
+        )
+    return lines

@@ -65,7 +65,7 @@ class Maker:
         """
         folder = self.runs.root / f"e{number:04d}"
         (folder / "checkpoints").mkdir(parents=True)
-        os.mkdir(folder / "evaluation")
+        (folder / "evaluation").mkdir()
         chosen = [e for e in EXPERIMENTS if experiment in (None, e["experiment"])]
         recipe = self.random.choice(chosen)
         end = end or self.random.choice(ENDS)
@@ -155,13 +155,15 @@ class Maker:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(path, b"".join(pack(10 * (i + 1), created + i, v) for i, v in enumerate(values)))
 
-    def _write_checkpoints(self, folder: Path, curves: dict[str, list[float]], at: dict[str, int], created: float) -> None:
+    def _write_checkpoints(
+        self, folder: Path, curves: dict[str, list[float]], at: dict[str, int], created: float
+    ) -> None:
         events = [{"time": created, "event": "started", "device": "cpu"}]
         for point in sorted(set(at.values())):
             step, epoch = 10 * (point + 1), 10 * (point + 1) / self.steps
             metrics = {name: values[point] for name, values in curves.items() if "/" in name}
             checkpoint = folder / "checkpoints" / f"step-{step:08d}"
-            os.mkdir(checkpoint)
+            checkpoint.mkdir()
             _write(checkpoint / "model.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")
             _write(checkpoint / "training.safetensors", b"\x08\0\0\0\0\0\0\0{}      ")
             files = {name: {"bytes": 16, "sha256": "0" * 64} for name in ("model.safetensors", "training.safetensors")}
@@ -173,13 +175,17 @@ class Maker:
             events.append({"time": created + point, "event": "checkpoint", "name": checkpoint.name, "epoch": epoch,
                            "step": step, "metrics": metrics})  # fmt: skip
         for name, point in at.items():
-            os.symlink(f"step-{10 * (point + 1):08d}", folder / "checkpoints" / name)
+            (folder / "checkpoints" / name).symlink_to(f"step-{10 * (point + 1):08d}")
         _write(folder / "events.jsonl", b"".join(encode(event) + b"\n" for event in events))
 
     def _write_evaluation(self, folder: Path, accuracy: float, points: int) -> None:
         right = round(100 * accuracy)
-        confusion = [[right if t == p else (100 - right if p == (t + 1) % 10 else 0) for p in range(10)] for t in range(10)]
-        scores = [{"class": c, "precision": accuracy, "recall": accuracy, "f1": accuracy, "support": 100} for c in CLASSES]
+        confusion = [
+            [right if t == p else (100 - right if p == (t + 1) % 10 else 0) for p in range(10)] for t in range(10)
+        ]
+        scores = [
+            {"class": c, "precision": accuracy, "recall": accuracy, "f1": accuracy, "support": 100} for c in CLASSES
+        ]
         samples = [{"input": None, "row": r, "true": "3", "predicted": "5", "probability": 0.9} for r in range(4)]
         content = {"split": "test", "epoch": 10.0, "step": 10 * points, "checkpoint": "best",
                    "metrics": {"test/accuracy": accuracy}, "classes": CLASSES, "confusion": confusion,

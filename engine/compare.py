@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from engine.jsonio import read_json
 from engine.runs import Run, finite_metrics
 
 _UNTOLD = ("description", "motivation", "tags")
+_TRIVIAL = ("epoch", "lr", "samples")
 _FIRST = ("test/accuracy", "val/accuracy", "test/loss", "val/loss")
 
 
@@ -43,12 +45,10 @@ def _metrics(run: Run) -> dict[str, float]:
     if isinstance(best.get("value"), (int, float)):
         found[f"best {best.get('monitor')}"] = float(best["value"])
         found["best epoch"] = float(best.get("epoch") or 0)
-    found |= finite_metrics(run.state.metrics)
+    found |= {key: value for key, value in finite_metrics(run.state.metrics).items() if key not in _TRIVIAL}
     found |= {"minutes": run.state.seconds / 60, "epochs": float(run.state.epoch)}
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no layer table yet
         found["parameters"] = float(read_json(run.paths.model)["parameters"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no layer table yet
     return found
 
 
@@ -57,9 +57,7 @@ def _metric_order(key: str) -> tuple[int, int, str]:
     return group, _FIRST.index(key) if key in _FIRST else 0, key
 
 
-def _table(
-    values: dict[str, dict[str, Any]], *, everything: bool, order: Any = str
-) -> dict[str, dict[str, Any]]:
+def _table(values: dict[str, dict[str, Any]], *, everything: bool, order: Any = str) -> dict[str, dict[str, Any]]:
     keys = dict.fromkeys(key for own in values.values() for key in own)
     table = {}
     for key in sorted(keys, key=order):

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +64,6 @@ def examine(runs: RunsFolder, experiments: Path | None = None) -> Iterator[Check
 
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info < (3, 11):
-        return Check("python", "error", f"{version} at {sys.executable}", "3.11 or newer is needed")
     return Check("python", "ok", f"{version} at {sys.executable}")
 
 
@@ -115,7 +112,9 @@ def _experiments(explicit: Path | None) -> Check:
     where = "those that come with the program" if file.packaged else str(file.path)
     if file.problems:
         first = file.problems[0]
-        return Check("experiments", "warning", f"{where}: {len(file.problems)} problems; {first}", "engine check lists all")
+        return Check(
+            "experiments", "warning", f"{where}: {len(file.problems)} problems; {first}", "engine check lists all"
+        )
     return Check("experiments", "ok", f"{len(file.experiments)} in {where}")
 
 
@@ -159,7 +158,9 @@ def _tmux() -> Iterator[Check]:
         return
     term = os.environ.get("TERM", "")
     if not term.startswith(("tmux", "screen")) or "256color" not in term:
-        yield Check("tmux", "warning", f"inside tmux with TERM={term}", "in ~/.tmux.conf: set -g default-terminal tmux-256color")
+        yield Check(
+            "tmux", "warning", f"inside tmux with TERM={term}", "in ~/.tmux.conf: set -g default-terminal tmux-256color"
+        )
     elif os.environ.get("COLORTERM") not in ("truecolor", "24bit"):
         hint = "for true colour: set -as terminal-features ',*:RGB' and set-environment -g COLORTERM truecolor"
         yield Check("tmux", "ok", "inside tmux, 256 colours", hint)
@@ -191,7 +192,9 @@ def _limits() -> Iterator[Check]:
     except OSError:
         return
     if any(line.replace(" ", "").lower() == "killuserprocesses=yes" for line in settings.splitlines()):
-        yield Check("logout", "warning", "this box ends your processes when you log out", "loginctl enable-linger keeps them")
+        yield Check(
+            "logout", "warning", "this box ends your processes when you log out", "loginctl enable-linger keeps them"
+        )
 
 
 def _devices() -> Iterator[Check]:
@@ -221,7 +224,9 @@ def _torch(gpus: int) -> Iterator[Check]:
     built = f"torch {asked['version']}, {'CUDA ' + asked['cuda'] if asked['cuda'] else 'for the CPU only'}"
     if gpus and not asked["available"]:
         version, newest = driver()
-        message = f"{built}, sees none of the {gpus} GPUs; driver {version or 'unknown'} takes CUDA up to {newest or '?'}"
+        message = (
+            f"{built}, sees none of the {gpus} GPUs; driver {version or 'unknown'} takes CUDA up to {newest or '?'}"
+        )
         wheel = f"cu{newest.replace('.', '')}" if newest else "…"
         hint = f"pip install torch torchvision --index-url https://download.pytorch.org/whl/{wheel}"
         yield Check("torch", "error", message, hint)
@@ -237,7 +242,10 @@ def _ask_torch() -> dict[str, Any] | str:
     """What torch says of itself, from a process of its own: a broken one may crash."""
     try:
         done = subprocess.run(
-            [sys.executable, "-P", "-W", "ignore", "-c", _ASK_TORCH], capture_output=True, text=True, timeout=TORCH_SECONDS
+            [sys.executable, "-P", "-W", "ignore", "-c", _ASK_TORCH],
+            capture_output=True,
+            text=True,
+            timeout=TORCH_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _COLOURS = (
-    ("blue+", "94"), ("orange", "33"), ("green", "32"), ("red", "31"), ("magenta", "35"), ("cyan", "36"), ("gray", "90"),
+"""Name and escape-sequence number of each curve's colour; both follow the terminal's palette."""
 )  # fmt: skip
-"""plotext's name and the escape sequence's number of each curve's colour, which both follow the terminal's palette."""
+"""plotext's name and the escape sequence's number of each curve's colour; both follow the terminal's palette."""
 _LETTERS = "*+ox#@%&"
 _ANSI = re.compile("\x1b\\[[0-9;]*m")
 AXES = ("step", "epoch", "time")
@@ -140,7 +140,7 @@ def draw(
 
 
 def _symbol(number: int, curves: int, colour: bool, plain: bool) -> str:
-    """What a curve is drawn with: braille dots where colours, or being alone, tell it apart; else a letter of its own."""
+    """What draws a curve: braille dots where colours, or being alone, tell it apart; else a letter of its own."""
     if plain or (not colour and curves > 1):
         return _LETTERS[number % len(_LETTERS)]
     return "braille"

@@ -72,7 +72,7 @@ _TABLES = ("optimizer", "train", "model", "data", "scheduler", "loss", "checkpoi
 
 
 def getter(key: str) -> Getter:
-    """How to take `key` from a row: a fixed key, a metric (`val/accuracy`), a setting (`optimizer.lr`, or `lr` alone)."""
+    """How to take `key` from a row: a fixed key, a metric (`val/accuracy`), a setting (`optimizer.lr`, or `lr`)."""
     if key in _FIXED:
         return _FIXED[key]
     if "/" in key:

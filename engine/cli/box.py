@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,7 +121,7 @@ def completion_(place: Place, shell: str | None) -> None:
 
     from engine.cli.main import engine
 
-    shell = shell or os.path.basename(os.environ.get("SHELL", ""))
+    shell = shell or Path(os.environ.get("SHELL", "")).name
     kind = get_completion_class(shell)
     if kind is None:
         raise EngineError(f"no completion for the shell {shell!r}", hint="engine completion bash, zsh or fish")

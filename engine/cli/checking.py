@@ -221,9 +221,7 @@ def _forward(settings: Settings, prepared: Prepared, model: Any, loss: Any) -> N
         ) from error
 
 
-def describe(
-    settings: Settings, folder: Path, runs: RunsFolder
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def describe(settings: Settings, folder: Path, runs: RunsFolder) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The layer table and the data summary of an experiment; what cannot be had is told of on stderr."""
     from engine.summary import cached, store, summarise
 

@@ -76,10 +76,8 @@ class Place:
             run_id = next(reversed(self.runs.ids()), text)
         elif not RUN_ID.fullmatch(text):
             digits = text.removeprefix("e")
-            if digits.isascii() and digits.isdigit():
-                run_id = f"e{int(digits):04d}"
-            else:
-                run_id = self._named(text)
+            number = digits if digits.isascii() and digits.isdigit() and len(digits) < 18 else ""
+            run_id = f"e{int(number):04d}" if number else self._named(text)
         return self.runs.find(run_id)
 
     def _named(self, text: str) -> str:
@@ -115,14 +113,12 @@ def _set_file(ctx: click.Context, _parameter: click.Parameter, value: str | None
 
 def place_options() -> list[click.Option]:
     """--runs and --file, which stand before the verb or after it."""
+    shared: dict[str, Any] = {"type": click.Path(), "expose_value": False, "is_eager": True}
     runs = click.Option(
-        ["--runs", "runs_folder"], type=click.Path(), metavar="DIR", expose_value=False, is_eager=True, callback=_set_root,
-        help="The runs folder (./runs).",
-    )  # fmt: skip
-    file = click.Option(
-        ["--file", "experiments_file"], type=click.Path(), metavar="FILE", expose_value=False, is_eager=True, callback=_set_file,
-        help="The experiments file (./experiments.toml, else the packaged one).",
-    )  # fmt: skip
+        ["--runs", "runs_folder"], metavar="DIR", callback=_set_root, help="The runs folder (./runs).", **shared
+    )
+    help_ = "The experiments file (./experiments.toml, else the packaged one)."
+    file = click.Option(["--file", "experiments_file"], metavar="FILE", callback=_set_file, help=help_, **shared)
     return [runs, file]
 
 

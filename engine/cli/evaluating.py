@@ -32,7 +32,9 @@ def _complete_data(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 @verb("data")
 @click.argument("name", metavar="NAME", shell_complete=_complete_data)
-@click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="An argument of the data set or experiment.")
+@click.option(
+    "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="An argument of the data set or experiment."
+)
 @json_option
 def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Classes by split, shapes, the majority class, and duplicates across splits.
@@ -43,7 +45,7 @@ def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool) ->
     if as_json:
         say_json({**summary, "name": name, "data": summary.get("name")})
         return
-    from engine.cli.showing import say_data
+    from engine.cli.show import say_data
 
     say_data(summary)
 
@@ -202,5 +204,7 @@ def predict_(place: Place, run: str, inputs: tuple[str, ...], top: int, as_json:
     lines = []
     for answer in answers:
         others = [f"{name} {100 * share:.1f} %" for name, share in (answer.get("top") or [])[1:top]]
-        lines.append([str(answer["input"]), str(answer["predicted"]), f"{100 * answer['probability']:.1f} %", ", ".join(others)])
+        lines.append(
+            [str(answer["input"]), str(answer["predicted"]), f"{100 * answer['probability']:.1f} %", ", ".join(others)]
+        )
     say_table(columns, lines)

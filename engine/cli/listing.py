@@ -98,7 +98,9 @@ def _say_experiments(records: list[dict[str, Any]]) -> None:
 @click.option("--reverse", is_flag=True, help="The other way round.")
 @click.option("--columns", metavar="A,B", help="Show these metrics, settings or columns.")
 @click.option("--archived", is_flag=True, help="Archived runs too.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many: the newest, or the first by --sort.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", help="At most so many: the newest, or the first by --sort."
+)
 @table_options
 def runs_(
     place: Place,
@@ -191,15 +193,19 @@ def _columns_record(row: Row, keys: list[str]) -> dict[str, Any]:
     return {"run": row.run, **{key: _value(row, key) for key in keys}}
 
 
+_CSV_KEYS = [
+    *("run", "experiment", "state", "name", "tags", "star", "started", "ended", "seconds", "device", "epoch", "step"),
+    *("best", "best_epoch", "monitor", "data", "model", "seed", "parent", "group", "cause", "note"),
+]
+
+
 def _say_runs_csv(rows: list[Row], keys: list[str]) -> None:
     if keys:
         say_csv(list(dict.fromkeys(["run", *keys])), [_columns_record(row, keys) for row in rows])
         return
     metrics = sorted({name for row in rows for name in row.metrics})
     records = [{**record(row), **row.metrics} for row in rows]
-    fixed = ["run", "experiment", "state", "name", "tags", "star", "started", "ended", "seconds", "device", "epoch",
-             "step", "best", "best_epoch", "monitor", "data", "model", "seed", "parent", "group", "cause", "note"]  # fmt: skip
-    say_csv([*fixed, *metrics], records)
+    say_csv([*_CSV_KEYS, *metrics], records)
 
 
 def _say_none(place: Place, where: str) -> None:

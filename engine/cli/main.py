@@ -18,7 +18,7 @@ from engine.text import printable
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Experiments": {
         "list": ("listing", "The experiments, their runs and best scores."),
-        "show": ("showing", "Settings, layers and data of an experiment or a run."),
+        "show": ("show", "Settings, layers and data of an experiment or a run."),
         "data": ("evaluating", "Classes, shapes and duplicates of a data set."),
         "check": ("checking", "Are the settings right? Builds all and tries one batch."),
         "schema": ("box", "The JSON Schema of experiments.toml."),

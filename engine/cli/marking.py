@@ -139,7 +139,9 @@ def _edit(path: Path) -> None:
     try:
         done = subprocess.run(command, check=False)
     except OSError as error:
-        raise EngineError(f"the editor {command[0]!r} cannot be started: {error.strerror}", hint="set EDITOR") from error
+        raise EngineError(
+            f"the editor {command[0]!r} cannot be started: {error.strerror}", hint="set EDITOR"
+        ) from error
     if done.returncode:
         raise EngineError(f"the editor {command[0]!r} ended with exit code {done.returncode}")
 
@@ -205,7 +207,7 @@ def prune_(place: Place, runs: tuple[str, ...], keep: int, dry_run: bool, as_jso
     """Delete the checkpoints of ended runs, all but the best and the last."""
     from engine.checkpoints import list_checkpoints, prune
 
-    records = []
+    records: list[dict[str, Any]] = []
     for run in place.find_all(runs):
         if run.status in ALIVE:
             raise RunError(f"{run.id} is {run.status}; its worker keeps its checkpoints", hint=f"engine stop {run.id}")

@@ -80,7 +80,9 @@ def tell_end(run: Run, stream: TextIO) -> None:
 def _summary(run: Run) -> list[str]:
     state, metrics = run.state, run.state.metrics
     cause = f" ({printable(state.cause)})" if state.cause else ""
-    lines = [f"{run.id} {run.status}{cause}: {number_text(state.epoch)} epochs, step {state.step}, {duration(state.seconds)}"]
+    lines = [
+        f"{run.id} {run.status}{cause}: {number_text(state.epoch)} epochs, step {state.step}, {duration(state.seconds)}"
+    ]
     if "test/accuracy" in metrics:
         score = metric_text(number(metrics["test/accuracy"]))
         lines.append(f"  test/accuracy  {score}{_baseline(run, metrics)}")
@@ -133,5 +135,3 @@ def _log_tail(run: Run) -> list[str]:
     except OSError:
         return []
     return [line for line in printable_lines(content).splitlines() if line.strip()][-_LOG_LINES:]
-
-

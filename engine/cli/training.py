@@ -21,8 +21,8 @@ from engine.cli.common import (
     verb,
 )
 from engine.cli.group import Group, launch_all, new_group_id, start_group
-from engine.cli.output import say, say_json
 from engine.cli.outcome import exit_code, follow_to_end, introduce, result
+from engine.cli.output import say, say_json
 from engine.errors import RunError, UsageError
 from engine.runs import ENDED, RUN_ID, Run, load_run, read_events
 from engine.text import printable
@@ -114,7 +114,9 @@ def _requests(
         known = ", ".join(list(place.experiments.experiments)[:8])
         raise UsageError("name the experiment to train", hint=f"engine list shows them: {known}, …")
     if RUN_ID.fullmatch(name) and name not in place.experiments.experiments:
-        raise UsageError(f"{name} is a run", hint=f"engine train --resume {name} goes on with it; engine rerun {name} repeats it")
+        raise UsageError(
+            f"{name} is a run", hint=f"engine train --resume {name} goes on with it; engine rerun {name} repeats it"
+        )
     file = place.experiments
     found = expand(file, name, overrides, seeds)
     return [LaunchRequest(name, settings, file.folder, device, text, tags, reference) for settings in found]
@@ -263,7 +265,9 @@ def checkpoint_(place: Place, run: str, timeout: float, as_json: bool) -> None:
         if status in ENDED:
             raise RunError(f"{found.id} {status} before it saved a checkpoint")
         time.sleep(0.05)
-    raise RunError(f"{found.id} has not saved a checkpoint within {timeout:g} s", hint="it does so after its present step")
+    raise RunError(
+        f"{found.id} has not saved a checkpoint within {timeout:g} s", hint="it does so after its present step"
+    )
 
 
 @verb("wait")
@@ -288,5 +292,3 @@ def wait_(ctx: click.Context, place: Place, runs: tuple[str, ...], timeout: floa
         say_json([result(run) for run in ended])
     codes = [exit_code(run) for run in ended]
     ctx.exit(1 if any(code not in (0, 130) for code in codes) else max(codes))
-
-

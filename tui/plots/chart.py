@@ -96,11 +96,18 @@ class Chart(Widget):
         """Draw again if any series changed, and repaint the cells that differ."""
         if not self.is_mounted or not self.size:
             return
+        before = self._frame
+        if self._draw() and self._frame is not None:
+            self._repaint(before, self._frame)
+
+    def _draw(self) -> bool:
+        """Make a new frame if the size or the data changed."""
         state = (self.size, self._versions())
         if state == self._drawn:
-            return
+            return False
         self._drawn = state
-        self._show(draw(self.plot, self.size.width, self.size.height))
+        self._frame = draw(self.plot, self.size.width, self.size.height)
+        return True
 
     def _versions(self) -> tuple[int, ...]:
         versions = []
@@ -108,8 +115,7 @@ class Chart(Widget):
             versions += [curve.source.version, curve.epochs.version if curve.epochs is not None else 0]
         return tuple(versions)
 
-    def _show(self, frame: Frame) -> None:
-        before, self._frame = self._frame, frame
+    def _repaint(self, before: Frame | None, frame: Frame) -> None:
         if before is None or before.glyph.shape != frame.glyph.shape:
             self._strips.clear()
             self.refresh()
@@ -126,7 +132,8 @@ class Chart(Widget):
     def render_line(self, y: int) -> Strip:
         """Line `y` of the content."""
         if self._frame is None or self._frame.glyph.shape != (self.size.height, self.size.width):
-            self.update_data()
+            self._strips.clear()
+            self._draw()
         strip = self._strips.get(y)
         if strip is None:
             strip = self._strips[y] = self._strip(y)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from tui.plots.bars import bar_text
 from tui.plots.lines import Line, Lines
@@ -35,7 +35,7 @@ def draw_matrix(
     if layout is None or (height is not None and size + 1 > height):
         return draw_confused(counts, classes, width, height, ascii_only=ascii_only)
     titled = height is None or size + 2 <= height
-    lines = [_axis_title(layout)] if titled else []
+    lines = [_axis_title(layout, width)] if titled else []
     lines.append(_header(layout, classes))
     lines += [_row(layout, counts, classes, index) for index in range(size)]
     return lines
@@ -67,15 +67,18 @@ class _Layout:
         return None
 
 
-def _axis_title(layout: _Layout) -> Line:
-    what = "share of the true class, %" if layout.percent else "counts"
-    return [(fit(f"{'true':<{layout.label}} predicted: {what}", 1000), "muted", "")]
+def _axis_title(layout: _Layout, width: int) -> Line:
+    what = "% of the row" if layout.percent else "counts"
+    return [(fit(f"rows true, columns predicted, {what}", width), "muted", "")]
 
 
 def _header(layout: _Layout, classes: Sequence[str]) -> Line:
     line: Line = [(" " * (layout.label + 1), "", "")]
     for name in classes:
-        line.append((_cell(safe(name, max(1, layout.cell - 1)), layout.cell), "muted", ""))
+        # Cut without an ellipsis: the first two letters say more than one and a mark.
+        line.append(
+            (_cell(set_cell_size(safe(name), min(cell_len(safe(name)), layout.cell - 1)), layout.cell), "muted", "")
+        )
     if layout.recall:
         line.append((f"{'recall':>8}", "muted", ""))
     return line
@@ -140,9 +143,9 @@ def draw_confused(
     shown = pairs[: max(0, room if len(pairs) <= room else room - 1)]
     arrow = "->" if ascii_only else "→"
     names = [safe(name) for name in classes] + [str(index) for index in range(len(classes), len(counts))]
-    label = min(max((cell_len(name) for name in names), default=1), max(3, (width - 26) // 2))
     most = shown[0][2] if shown else 1
     digits = len(f"{most:,}")
+    label = min(max((cell_len(name) for name in names), default=1), max(3, (width - digits - 20) // 2))
     for true, guess, count, part in shown:
         text = f"{pad(fit(names[true], label), label)} {arrow} {pad(fit(names[guess], label), label)} "
         numbers = f"{count:>{digits},} {100 * part:>5.1f} % "

@@ -64,7 +64,7 @@ def make_tab(title: str) -> RunTab:
 
         return ModelTab()
     if title == "Log":
-        from tui.widgets.run_log_view import LogTab
+        from tui.widgets.run_log_tab import LogTab
 
         return LogTab()
     if title == "Settings":
@@ -79,24 +79,29 @@ def make_tab(title: str) -> RunTab:
 class RunScreen(Screen[None]):
     """The screen of one run."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall"), (26, "-roomy")]  # noqa: RUF012
     WIDGET_KEYS_FIRST = True
     """The footer shows the keys of the tab before those of the run."""
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "checkpoint", "checkpoint now", id="run.checkpoint", tooltip="Ask the worker to save a checkpoint now"),
+        Binding("c", "checkpoint", "checkpoint now", id="run.checkpoint", tooltip="Ask the worker to save one now"),
         Binding("S", "stop", "stop", id="run.stop",
                 tooltip="Stop the run after a checkpoint; while it is stopping, stop it at once"),
-        Binding("r", "resume", "resume", id="run.resume", tooltip="Go on with this run from its last checkpoint, for longer if you like"),
-        Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="List all findings and warnings"),
-        Binding("right,l,tab", "turn(1)", "next tab", show=False, id="run.next", tooltip="Show the next tab"),
-        Binding("left,h,shift+tab", "turn(-1)", "previous tab", show=False, id="run.previous", tooltip="Show the tab before"),
+        Binding("r", "resume", "resume", id="run.resume", tooltip="Go on from its last checkpoint, or for longer"),
+        Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="All findings and warnings"),
+        Binding("right,l,tab", "turn(1)", "next tab", show=False, id="run.next", tooltip="The next tab"),
+        Binding("left,h,shift+tab", "turn(-1)", "previous tab", show=False, id="run.previous", tooltip="The last tab"),
         *(
-            Binding(str(number), f"tab({number - 1})", title, show=False, id=f"run.tab-{title.lower()}", tooltip=f"Show {title}")
-            for number, title in enumerate(TITLES, 1)
+            Binding(str(at + 1), f"tab({at})", title, show=False, id=f"run.tab-{at + 1}", tooltip=f"Show {title}")
+            for at, title in enumerate(TITLES)
         ),
         Binding("escape,backspace", "leave", "back", show=False, id="run.back", tooltip="Go back to the list"),
     ]  # fmt: skip
-    DEFAULT_CSS = "RunScreen #tabs { height: 1fr; background: $background; }"
+    DEFAULT_CSS = """
+    RunScreen #tabs { height: 1fr; background: $background; }
+    RunScreen.-roomy RunTab { padding: 1 0 0 0; }
+    RunScreen.-roomy CurvesTab { padding: 0; }
+    """
 
     def __init__(self, run_id: str) -> None:
         super().__init__()

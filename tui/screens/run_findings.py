@@ -14,7 +14,7 @@ from tui.run_store import RunSnapshot
 from tui.text import safe, wrap
 from tui.theme import Inks, inks, symbol
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_header import finding_text
+from tui.widgets.run_words import finding_text
 from tui.widgets.table import Line
 
 

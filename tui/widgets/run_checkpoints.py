@@ -15,8 +15,8 @@ from tui.run_store import RunSnapshot
 from tui.text import age, dash, fit, number, safe, size
 from tui.theme import Inks, inks, symbol
 from tui.widgets.line_list import LineList
-from tui.widgets.run_header import epochs
 from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_words import epochs
 from tui.widgets.table import Cell, Column, Line, arrange, draw_row, to_strip
 
 if TYPE_CHECKING:

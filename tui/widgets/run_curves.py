@@ -1,10 +1,7 @@
-"""The curves of a run: loss and accuracy with train and validation in one panel each, the learning rate, and what is added."""
+"""The curves of a run: loss and accuracy, train and validation in one panel; the learning rate; what is added."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -15,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.plots.chart import Baseline, Chart, Curve, Mark
+from tui.run_panels import Panel, Place, addable, arrange_panels, is_share, panels_of
 from tui.run_store import RunSnapshot, Wants
 from tui.series import XAxis
 from tui.text import fit, number, safe
@@ -23,77 +21,9 @@ from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.table import to_strip
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
-WIDE = 100
-"""From this width on panels stand side by side."""
-LOWER = 20
-"""From this height on there is a second row of panels, where they stand side by side."""
 _COLORS = {"train": "curve-0", "val": "curve-1", "test": "curve-2"}
 _NAMES = {"train": "train", "val": "validation", "test": "test"}
-_SPLITS = ("train", "val", "test")
 _AXES = (XAxis.STEP, XAxis.EPOCH, XAxis.TIME)
-_HIDDEN = ("epoch", "samples")
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What one chart shows: series that belong together."""
-
-    title: str
-    series: tuple[str, ...]
-
-
-def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
-    """The panels of a run: its loss, its accuracy (else what is monitored), the learning rate, and the ones added."""
-    known = set(names)
-    second = "accuracy" if any(f"{split}/accuracy" in known for split in _SPLITS) else _base(monitor)
-    wanted = ["loss", second, "lr", *added]
-    panels = []
-    for base in dict.fromkeys(wanted):
-        shown = tuple(n for n in (*(f"{split}/{base}" for split in _SPLITS), base) if n in known)
-        if shown:
-            panels.append(Panel({"lr": "learning rate"}.get(base, base), shown))
-    if not panels:
-        panels = [Panel(name, (name,)) for name in names if name not in _HIDDEN][:2]
-    return panels
-
-
-def _base(name: str) -> str:
-    split, slash, rest = name.partition("/")
-    return rest if slash and split in _SPLITS else name
-
-
-def addable(names: Sequence[str]) -> list[str]:
-    """The panels that can be added, by what their series share."""
-    bases = dict.fromkeys(_base(name) for name in names if name not in _HIDDEN)
-    return [base for base in bases if base not in ("loss", "accuracy", "lr")]
-
-
-@dataclass(frozen=True)
-class Place:
-    """How the panels are laid out: columns, and how high each row is ("" hides a panel)."""
-
-    columns: int
-    rows: tuple[str, ...]
-    shown: int
-    framed: bool
-
-
-def arrange_panels(count: int, width: int, height: int) -> Place:
-    """Where `count` panels go in `width` × `height` cells: side by side if wide, else below each other."""
-    if width >= WIDE and count > 1:
-        lower = count > 2 and height >= LOWER
-        columns = 2
-        if not lower:
-            return Place(columns, ("1fr",), 2, height >= 14)
-        rows = 1 + math.ceil((count - 2) / columns)
-        low = max(8, min(13, height // (2 + rows)))
-        fits = max(2, 1 + (height - 10) // low)
-        rows = min(rows, fits)
-        return Place(columns, ("1fr", *([str(low)] * (rows - 1))), min(count, rows * columns), True)
-    most = max(1, min(count, height // 8))
-    if most < 3 <= count and height >= 22:
-        return Place(1, ("1fr", "1fr", "7"), 3, False)
-    return Place(1, ("1fr",) * most, most, height >= most * 12)
 
 
 class Waiting(Widget):
@@ -133,18 +63,18 @@ class CurvesTab(RunTab, can_focus=True):
     NAME = "curves"
     TITLE = "Curves"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth the curves: not, a little, much, very much"),
-        Binding("x", "axis", "x axis", id="run.curves.axis", tooltip="Count steps, epochs or time along the x-axis"),
-        Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y-axis for losses and the learning rate"),
-        Binding("plus", "add", "metric", key_display="+", id="run.curves.add", tooltip="Add a metric's panel, or take it away"),
-        Binding("f", "full", "full", id="run.curves.full", tooltip="One panel alone, then the next one, then all again"),
-        Binding("z", "zoom(0.5)", "zoom", id="run.curves.zoom", tooltip="Zoom in on the newer half of what is in sight"),
+        Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth: not, a little, much, very much"),
+        Binding("x", "axis", "x axis", id="run.curves.axis", tooltip="Steps, epochs or time along x"),
+        Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y-axis, but for shares"),
+        Binding("plus", "add", "metric", key_display="+", id="run.curves.add", tooltip="Add a panel, or take it away"),
+        Binding("f", "full", "full", id="run.curves.full", tooltip="One panel alone, the next, all again"),
+        Binding("z", "zoom(0.5)", "zoom", id="run.curves.zoom", tooltip="Zoom in on the newer half"),
         Binding("Z", "zoom(2)", "zoom out", show=False, id="run.curves.unzoom", tooltip="Zoom out"),
         Binding("comma", "cursor(-1)", "cursor left", show=False, id="run.curves.back",
                 tooltip="Read the values further to the left; the legend shows them"),
         Binding("full_stop", "cursor(1)", "cursor right", show=False, id="run.curves.forth",
                 tooltip="Read the values further to the right"),
-        Binding("o", "robust", "outliers", show=False, id="run.curves.robust", tooltip="Leave outliers out of the y-axis, or not"),
+        Binding("o", "robust", "outliers", show=False, id="run.curves.robust", tooltip="Leave outliers out, or not"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     CurvesTab #charts { layout: grid; height: 1fr; grid-gutter: 0 1; background: $background; }
@@ -272,7 +202,7 @@ class CurvesTab(RunTab, can_focus=True):
                 x_axis=self.axis,
                 smooth=self.smoothing,
                 robust=self.robust,
-                log_y=self.log_y and not _is_share(panel),
+                log_y=self.log_y and not is_share(panel),
                 cursor=self.cursor,
             )
 
@@ -432,9 +362,3 @@ class CurvesTab(RunTab, can_focus=True):
 
     def _say(self, words: str) -> None:
         self.app.notify(words, timeout=2)
-
-
-def _is_share(panel: Panel) -> bool:
-    """Whether the values are shares of 1, which a logarithmic axis does not help."""
-    words = ("accuracy", "f1", "precision", "recall", "auc", "majority")
-    return any(word in panel.title for word in words)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.plots.lines import Line as Pieces
 
 SPLITS = ("train", "validation", "test")
-WIDEST = 130
+WIDEST = 110
 """Bars are not drawn wider than this."""
 
 
@@ -119,7 +119,7 @@ def _head(snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks) -
     shape = _list(table.get("shape"))
     shown = f" {symbol('times')} ".join(safe(n) for n in shape)
     words = [safe(table.get("kind") or ""), shown, _classes(table)]
-    lines: list[Line] = [[(f" {safe(name)}", ink.strong), (f"   {f'   '.join(w for w in words if w)}", ink.muted)]]
+    lines: list[Line] = [[(f" {safe(name)}", ink.strong), (f"   {'   '.join(w for w in words if w)}", ink.muted)]]
     splits = _splits(table)
     total = sum(_whole(split.get("count")) for split in splits.values())
     line: Line = [(" ", ink.text)]

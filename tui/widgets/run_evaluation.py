@@ -19,8 +19,8 @@ from tui.text import number as shown
 from tui.theme import Inks, ascii_mode, inks, symbol
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.run_data import styled
-from tui.widgets.run_header import epochs, spread
 from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_words import epochs, spread
 from tui.widgets.table import Line, to_strip
 
 WIDE = 104
@@ -30,7 +30,8 @@ SCORES = 58
 MOST_SAMPLES = 200
 _SPLITS = {"val": "validation"}
 _METRICS = (
-    "accuracy", "macro_f1", "balanced_accuracy", "macro_precision", "macro_recall", "weighted_f1", "auc", "loss", "r2", "mae", "rmse",
+    "accuracy", "macro_f1", "balanced_accuracy", "macro_precision", "macro_recall", "weighted_f1", "auc",
+    "loss", "r2", "mae", "rmse",
 )  # fmt: skip
 
 
@@ -71,6 +72,8 @@ class EvaluationHead(Widget):
             line.append(
                 (f"   {safe(table['checkpoint'])} checkpoint", ink.star if table["checkpoint"] == "best" else ink.muted)
             )
+        if len(snapshot.evaluations) < 2:
+            return line
         count = f"{at + 1:,} of {len(snapshot.evaluations):,} "
         return spread(line, [("[ ", ink.key), (count, ink.muted), ("]", ink.key)], width, ink)
 
@@ -237,7 +240,7 @@ def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     if snapshot.evaluation_key is None or snapshot.evaluation.problem:
         return []
     table = snapshot.evaluation.table
-    rows = [row for row in _rows(table.get("per_class"))]
+    rows = _rows(table.get("per_class"))
     lines: list[Line] = []
     if rows:
         lines += [[], *_class_table(rows, width, ink)]
@@ -259,10 +262,9 @@ def _class_table(rows: list[dict[str, Any]], width: int, ink: Inks) -> list[Line
     while columns and width - 2 - 10 * len(columns) < 8:
         columns.pop(-2 if len(columns) > 1 else 0)
     room = max(5, min(max(map(len, names), default=5), width - 2 - 10 * len(columns)))
-    room = max(room, 5)
     lines: list[Line] = [[(f" {pad('class', room)}", ink.muted), *((f"{c:>10}", ink.muted) for c in columns)]]
-    worst = sorted(number(row.get("f1")) for row in rows if number(row.get("f1")) == number(row.get("f1")))
-    bad = worst[len(worst) // 10] if len(worst) >= 5 else -1.0
+    scores = [value for row in rows if (value := number(row.get("f1"))) == value]
+    bad = sum(scores) / len(scores) - 0.1 if scores else -1.0
     for name, row in zip(names, rows, strict=True):
         line: Line = [(f" {pad(name, room)}", ink.text)]
         for column in columns:

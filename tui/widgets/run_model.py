@@ -22,7 +22,7 @@ COLUMNS = (
     Column("shape", "output shape", 14, 26, right=True),
     Column("parameters", "parameters", 12, right=True),
     Column("share", "share", 8, right=True, rank=1),
-    Column("bar", "", 10, 30, rank=2),
+    Column("bar", "", 10, 24, rank=2),
 )
 
 

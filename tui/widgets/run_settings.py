@@ -1,4 +1,4 @@
-"""The settings of a run as they were resolved, by table, those that are not defaults in full ink; and where it came from."""
+"""The settings of a run as they were resolved, what is no default in colour; and where the run came from."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tui.widgets.table import Line
 
 KEY = 20
 """Cells of the keys."""
+COLUMN = 48
+"""Cells that a column of settings wants at least."""
 _TABLES = ("data", "model", "loss", "optimizer", "scheduler", "train", "evaluate", "checkpoint")
 
 
@@ -58,21 +60,21 @@ def settings_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     """All settings and the origin of the run; in two columns where there is room."""
     if not snapshot.info.settings:
         return notice("run.json holds no settings", width, ink, bad=True)
-    left, right = _settings(snapshot, ink), _origin(snapshot, ink)
-    if width < 110:
-        lines = [*_laid_out(left, width, ink), [], *_laid_out(right, width, ink)]
-    else:
-        half = width // 2 - 2
-        lines = _beside(_laid_out(left, half, ink), _laid_out(right, width - half - 4, ink), half)
-    legend: Line = [(" in full ink: what differs from the defaults", ink.muted)]
-    return [*lines, [], legend]
+    entries = [*_settings(snapshot), *_origin(snapshot)]
+    columns = max(1, min(4, width // COLUMN))
+    each = width // columns
+    groups = [
+        _laid_out([e for e in entries if e[0] == name], each - 1, ink) for name in dict.fromkeys(e[0] for e in entries)
+    ]
+    legend: Line = [(" in colour: what differs from the defaults", ink.muted)]
+    return [*_in_columns(groups, columns, each, ink), [], legend]
 
 
 Entry = tuple[str, str, str, bool]
 """Group, key, value, whether it is no default."""
 
 
-def _settings(snapshot: RunSnapshot, ink: Inks) -> list[Entry]:
+def _settings(snapshot: RunSnapshot) -> list[Entry]:
     settings, defaults = snapshot.info.settings, _defaults()
     entries: list[Entry] = []
     for key in (k for k in settings if k not in _TABLES):
@@ -113,7 +115,7 @@ def _known(defaults: Any, key: str) -> Any:
     return defaults
 
 
-def _origin(snapshot: RunSnapshot, ink: Inks) -> list[Entry]:
+def _origin(snapshot: RunSnapshot) -> list[Entry]:
     info, git = snapshot.info, snapshot.info.git
     entries: list[Entry] = [
         ("origin", "command", " ".join(info.argv), True),
@@ -170,13 +172,23 @@ def _laid_out(entries: list[Entry], width: int, ink: Inks) -> list[Line]:
     return lines
 
 
-def _beside(left: list[Line], right: list[Line], half: int) -> list[Line]:
-    from tui.widgets.run_header import line_width
+def _in_columns(groups: list[list[Line]], columns: int, each: int, ink: Inks) -> list[Line]:
+    """Groups in as many columns, in their order, of about the same height."""
+    from tui.widgets.run_words import line_width
 
+    total = sum(len(group) + 1 for group in groups)
+    stacks: list[list[Line]] = [[]]
+    for group in groups:
+        over = len(stacks[-1]) + len(group) / 2 > total / columns
+        if stacks[-1] and over and len(stacks) < columns:
+            stacks.append([])
+        stacks[-1] += [*([[]] if stacks[-1] else []), *group]
     lines: list[Line] = []
-    for index in range(max(len(left), len(right))):
-        line = left[index] if index < len(left) else []
-        other = right[index] if index < len(right) else []
-        blank = " " * max(0, half + 2 - line_width(line))
-        lines.append([*line, (blank, (line or other)[0][1]), *other] if other else line)
+    for index in range(max(map(len, stacks))):
+        line: Line = []
+        for position, stack in enumerate(stacks):
+            part = stack[index] if index < len(stack) else []
+            blank = " " * (each - line_width(part)) if position < len(stacks) - 1 else ""
+            line += [*part, (blank, ink.text)]
+        lines.append(line)
     return lines

@@ -1,0 +1,82 @@
+"""Which panels the curves of a run stand in, and where the panels go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDE = 100
+"""From this width on panels stand side by side."""
+LOWER = 20
+"""From this height on there is a second row of panels, where they stand side by side."""
+_SPLITS = ("train", "val", "test")
+_HIDDEN = ("epoch", "samples")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What one chart shows: series that belong together."""
+
+    title: str
+    series: tuple[str, ...]
+
+
+def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
+    """The panels of a run: its loss, its accuracy (else what is monitored), the learning rate, and the ones added."""
+    known = set(names)
+    second = "accuracy" if any(f"{split}/accuracy" in known for split in _SPLITS) else _base(monitor)
+    wanted = ["loss", second, "lr", *added]
+    panels = []
+    for base in dict.fromkeys(wanted):
+        shown = tuple(n for n in (*(f"{split}/{base}" for split in _SPLITS), base) if n in known)
+        if shown:
+            panels.append(Panel({"lr": "learning rate"}.get(base, base), shown))
+    if not panels:
+        panels = [Panel(name, (name,)) for name in names if name not in _HIDDEN][:2]
+    return panels
+
+
+def _base(name: str) -> str:
+    split, slash, rest = name.partition("/")
+    return rest if slash and split in _SPLITS else name
+
+
+def addable(names: Sequence[str]) -> list[str]:
+    """The panels that can be added, by what their series share."""
+    bases = dict.fromkeys(_base(name) for name in names if name not in _HIDDEN)
+    return [base for base in bases if base not in ("loss", "accuracy", "lr")]
+
+
+@dataclass(frozen=True)
+class Place:
+    """How the panels are laid out: columns, and how high each row is ("" hides a panel)."""
+
+    columns: int
+    rows: tuple[str, ...]
+    shown: int
+    framed: bool
+
+
+def arrange_panels(count: int, width: int, height: int) -> Place:
+    """Where `count` panels go in `width` × `height` cells: side by side if wide, else below each other."""
+    if width >= WIDE and count > 1:
+        lower = count > 2 and height >= LOWER
+        columns = 2
+        if not lower:
+            return Place(columns, ("1fr",), 2, height >= 14)
+        rows = 1 + math.ceil((count - 2) / columns)
+        low = max(8, min(13, height // (2 + rows)))
+        fits = max(2, 1 + (height - 10) // low)
+        rows = min(rows, fits)
+        return Place(columns, ("1fr", *([str(low)] * (rows - 1))), min(count, rows * columns), True)
+    most = max(1, min(count, height // 8))
+    if most < 3 <= count and height >= 22:
+        return Place(1, ("1fr", "1fr", "7"), 3, False)
+    return Place(1, ("1fr",) * most, most, height >= most * 12)
+
+
+def is_share(panel: Panel) -> bool:
+    """Whether the values are shares of 1, which a logarithmic axis does not help."""
+    words = ("accuracy", "f1", "precision", "recall", "auc", "majority")
+    return any(word in panel.title for word in words)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 POLL_SECONDS = 0.1
+_LAYOUT = "{desc} |{bar}| {percentage:3.0f} %"
 KILLED_SECONDS = 20.0
 """How long a killed worker's end is waited for."""
 
@@ -133,6 +134,8 @@ class Follower:
     def _show_events(self, run: Run) -> None:
         events, self._offset = read_events(self._paths, self._offset)
         for event in events:
+            if self._bar is not None and event.get("event") in ("evaluated", "best"):
+                continue  # the bar shows them
             for line in event_lines(event, run):
                 self._say(line)
 
@@ -152,7 +155,7 @@ class Follower:
             parts.append(f"{_short(state.samples_per_second)} samples/s")
         if state.seconds_left is not None and run.status in ALIVE:
             parts.append(f"{duration(state.seconds_left)} left")
-        bar.set_postfix_str(" · ".join(parts), refresh=False)
+        bar.bar_format = _LAYOUT + "  " + " · ".join(parts).replace("{", "{{").replace("}", "}}")
         bar.refresh()
 
 
@@ -162,8 +165,8 @@ def _new_bar() -> tqdm[Any]:
     from engine.cli.output import ascii_only
 
     tqdm.monitor_interval = 0  # no thread beside ours
-    layout = "{desc} |{bar}| {percentage:3.0f} % {postfix}"
-    return tqdm(total=1, file=sys.stderr, bar_format=layout, ascii=ascii_only(), dynamic_ncols=True, leave=False)
+    options: dict[str, Any] = {"ascii": ascii_only(), "dynamic_ncols": True, "leave": False, "bar_format": _LAYOUT}
+    return tqdm(total=1, desc="starting", file=sys.stderr, **options)
 
 
 def _was_resumed(paths: RunPaths) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.cli.common import Place
 from engine.cli.follow import Follower, Interrupts, LostTerminal
-from engine.cli.outcome import exit_code, introduce, result, tell_end
+from engine.cli.outcome import exit_code, introduce, result, tell_end, warn_of_disk
 from engine.cli.output import metric_text, note, say, say_json
 from engine.errors import EngineError
 from engine.jsonio import number
@@ -40,6 +40,7 @@ def new_group_id(experiment: str) -> str:
 def launch_all(place: Place, group: Group, as_json: bool) -> int:
     """Train the runs of a group one after the other; returns the exit code: 1 if any failed, 130 if stopped."""
     ended: list[Run] = []
+    warn_of_disk(place.root)
     with Interrupts() as interrupts:
         for position, request in enumerate(group.requests):
             if interrupts.count:

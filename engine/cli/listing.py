@@ -220,7 +220,7 @@ def _say_runs(rows: list[Row], keys: list[str]) -> None:
         _say_columns(rows, keys)
         return
     columns = [
-        Column("run", least=5), Column("experiment", least=10), Column("state"), Column("epoch", right=True),
+        Column("run", least=5), Column("experiment", least=10), Column("state", least=10), Column("epoch", right=True),
         Column("best", right=True), Column("of", least=6), Column("test/accuracy", "test", right=True),
         Column("time", right=True), Column("started", right=True), Column("device", least=4), Column("about", least=6),
     ]  # fmt: skip
@@ -232,7 +232,7 @@ def _say_runs(rows: list[Row], keys: list[str]) -> None:
                 f"{row.run}{' ★' if row.star else ''}",
                 row.experiment or "–",
                 state_cell(row.state),
-                f"{number_text(round(row.epoch, 1))}{total}",
+                f"{round(row.epoch, 1):g}{total}",
                 metric_text(row.best),
                 row.monitor or "",
                 metric_text(row.metrics.get("test/accuracy")),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 from engine.cli.follow import Follower, Interrupts, LostTerminal
-from engine.cli.output import duration, metric_text, number_text
+from engine.cli.output import duration, metric_text, note, number_text
 from engine.jsonio import number, read_json
 from engine.runs import Run, finite_metrics
 from engine.text import printable, printable_lines
@@ -33,6 +34,14 @@ def exit_code(run: Run) -> int:
     if run.status == "stopped":
         return 130
     return 2 if run.state.cause_kind == "settings" else 1
+
+
+def warn_of_disk(root: Path) -> None:
+    """Say on stderr when the disk can hardly hold a run."""
+    from engine.disk import disk_warning
+
+    if warning := disk_warning(root):
+        note(f"engine: warning: {printable(warning)}")
 
 
 def introduce(run: Run, spec: str, stream: TextIO) -> None:

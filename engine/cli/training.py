@@ -21,7 +21,7 @@ from engine.cli.common import (
     verb,
 )
 from engine.cli.group import Group, launch_all, new_group_id, start_group
-from engine.cli.outcome import exit_code, follow_to_end, introduce, result
+from engine.cli.outcome import exit_code, follow_to_end, introduce, result, warn_of_disk
 from engine.cli.output import say, say_json
 from engine.errors import RunError, UsageError
 from engine.runs import ENDED, RUN_ID, Run, load_run, read_events
@@ -135,6 +135,7 @@ def _train_one(ctx: click.Context, place: Place, request: Any, detach: bool, as_
     from engine.cli.follow import Interrupts
     from engine.launch import launch
 
+    warn_of_disk(place.root)
     with Interrupts() as interrupts:
         paths = launch(place.runs, request)
         run = load_run(paths)

@@ -82,10 +82,9 @@ def getter(key: str) -> Getter:
     dotted = [f"{table}.{key}" for table in _TABLES]
 
     def short(row: Row, now: float) -> Any:
-        if key in row.metrics:
-            return row.metrics[key]
         settings = row.settings
-        return settings.get(key, next((settings[name] for name in dotted if name in settings), None))
+        found = settings.get(key, next((settings[name] for name in dotted if name in settings), None))
+        return row.metrics.get(key) if found is None else found
 
     return short
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -175,20 +176,21 @@ def _complete_either(ctx: click.Context, parameter: click.Parameter, incomplete:
     return _complete_names(ctx, parameter, incomplete) + _complete_runs(ctx, parameter, incomplete)
 
 
-def complete_settings(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _complete_settings(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Dotted keys of the experiment named on the line."""
     from click.shell_completion import CompletionItem
 
     from engine.completion import completions
 
-    if "=" in incomplete:
+    place = _completing_place(ctx)
+    # a line that ends in -s cannot be parsed yet, so the words themselves are looked through
+    words = [str(ctx.params.get("name")), *os.environ.get("COMP_WORDS", "").split()]
+    known = place.experiments.experiments
+    name = next((word for word in words if word in known), None)
+    if name is None:
         return []
-    place, name = _completing_place(ctx), ctx.params.get("name")
-    settings = place.experiments.get(name).settings if name else None
-    if settings is None:
-        return []
-    found = completions(settings, incomplete, place.experiments.folder)
-    return [CompletionItem(f"{key}=", help=hint) for key, hint in found]
+    found = completions(known[name].settings, incomplete, place.experiments.folder)
+    return [CompletionItem(key if "=" in key else f"{key}=", help=hint) for key, hint in found]
 
 
 def _completing_place(ctx: click.Context) -> Place:
@@ -215,6 +217,7 @@ complete_runs = _quietly(_complete_runs)
 complete_trashed = _quietly(_complete_trashed)
 complete_names = _quietly(_complete_names)
 complete_either = _quietly(_complete_either)
+complete_settings = _quietly(_complete_settings)
 
 run_argument = click.argument("run", metavar="RUN", shell_complete=complete_runs)
 runs_argument = click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_runs)

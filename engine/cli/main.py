@@ -156,8 +156,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        code = engine.main(arguments, prog_name="engine", standalone_mode=False, obj=Place())
-        return code if isinstance(code, int) else 0
+        if "_ENGINE_COMPLETE" in os.environ:
+            engine.main(arguments, prog_name="engine", obj=Place())
+        # not through click's own main: it has its own idea of a closed pipe
+        words = sys.argv[1:] if arguments is None else arguments
+        with engine.make_context("engine", list(words), obj=Place()) as context:
+            engine.invoke(context)
+        return 0
     except click.UsageError as error:
         return _say(_usage_message(error), _usage_hint(error), 2)
     except click.ClickException as error:

@@ -16,7 +16,7 @@ from threading import RLock
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from engine.series import RECORD, record_type
 from tui.buckets import Buckets
@@ -188,6 +188,8 @@ class SeriesCache:
             replaced = self._was_replaced(descriptor, signature) and self._reset()
             self._signature = signature
             return self._read(descriptor) or replaced
+        except OSError:  # a directory, a stale network file: what was read stays
+            return False
         finally:
             os.close(descriptor)
 
@@ -309,6 +311,25 @@ class SeriesCache:
                 known = (points.x, smooth(points, weight))
                 self._memo[key] = known
             return known
+
+
+class FixedSeries(SeriesCache):
+    """Points that are in memory already, drawn like a file's; beyond 65,536 they are merged."""
+
+    def __init__(self, step: ArrayLike, value: ArrayLike, time: ArrayLike | None = None) -> None:
+        """Take one-dimensional arrays of one length; without `time` all times are 0."""
+        super().__init__(Path(), buckets=65_536)
+        steps = np.array(step, np.int64).reshape(-1)
+        values = np.array(value, np.float64).reshape(-1)
+        times = np.zeros(len(steps)) if time is None else np.array(time, np.float64).reshape(-1)
+        if len(steps):
+            self._buckets.add(steps, times, values, len(steps))
+            self._tail = RECORD.pack(int(steps[-1]), float(times[-1]), float(values[-1]))
+            self._changed()
+
+    def update(self) -> bool:
+        """Nothing is ever appended."""
+        return False
 
 
 def smooth(points: Points, weight: float) -> Floats:

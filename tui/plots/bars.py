@@ -47,8 +47,10 @@ def draw_bars(
         height: lines there are; the last one says how many more classes there are. All when None.
         splits: with more than one name, a title line and the counts of each split.
     """
-    if not bars or width <= 0 or (height is not None and height <= 0):
-        return [[(fit("no classes", width), "muted", "")]] if not bars and width > 0 else []
+    if width <= 0 or (height is not None and height <= 0):
+        return []
+    if not bars:
+        return [[(fit("no classes", width), "muted", "")]]
     total = sum(bar.counts[0] for bar in bars if bar.counts)
     layout = _Layout.of(bars, width, splits)
     lines: list[Line] = [_title(layout, splits)] if layout.splits > 1 and (height is None or height > 2) else []

@@ -47,7 +47,8 @@ def x_range(low: float, high: float, previous: Range | None, *, live: bool, from
 
 def y_range(low: float, high: float, rows: int, previous: Range | None = None) -> Range:
     """The range of y for data in `low`…`high`: whole half-steps of the ticks that `rows` lines have room for."""
-    low, high = _opened(low, high)
+    # Beyond that, steps and spans would not be floats; such values lie outside the plot.
+    low, high = _opened(max(-1e300, min(low, 1e300)), max(-1e300, min(high, 1e300)))
     fits = previous is not None and previous[0] <= low and high <= previous[1]
     if previous is not None and fits and high - low >= 0.5 * (previous[1] - previous[0]):
         return previous
@@ -65,10 +66,8 @@ def tick_count(rows: int) -> int:
 
 def _opened(low: float, high: float) -> Range:
     """A constant, or what differs only by rounding, gets some room on both sides."""
-    if high - low > 1e-12 * max(abs(low), abs(high)) and math.isfinite(high - low):
+    if high - low > 1e-12 * max(abs(low), abs(high)):
         return low, high
-    if not math.isfinite(high - low):
-        return low / 4, high / 4
     middle = low + (high - low) / 2
     room = abs(middle) * 0.1 if abs(middle) > 1e-290 else 0.5
     return middle - room, middle + room

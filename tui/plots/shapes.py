@@ -59,6 +59,8 @@ def shape_of(plot: Plot, curve: Curve, extent: Range) -> Shape:
     xmap = curve.xmap(plot.x_axis)
     low, high = (10.0 ** extent[0], 10.0 ** extent[1]) if plot.log_x else extent
     points = curve.source.points(None, low, high, xmap)
+    if plot.log_x:
+        points = points[points.x > 0]
     weight = plot.smooth if curve.smooth is None else curve.smooth
     middle = np.where(np.isfinite(points.last), points.last, points.mean)
     low_y, high_y, line_y = (scaled(v, plot.log_y) for v in (points.low, points.high, middle))
@@ -66,8 +68,9 @@ def shape_of(plot: Plot, curve: Curve, extent: Range) -> Shape:
     if weight <= 0 or curve.source.count < 3:
         return Shape(points, None, exact)
     x, average = curve.source.smoothed(weight, xmap)
-    begin, end = np.searchsorted(x, (low, high))
-    window = slice(max(0, int(begin) - 1), int(end) + 1)
+    begin, end = np.searchsorted(x, (low, high)).tolist()
+    first = int(np.searchsorted(x, 0.0, "right")) if plot.log_x else 0
+    window = slice(max(first, begin - 1), end + 1)
     line = scaled(average[window], plot.log_y)
     return Shape(points, exact if curve.raw else None, Trace(scaled(x[window], plot.log_x), line, line, line))
 

@@ -65,7 +65,8 @@ class Live(App[None]):
 
     def read(self) -> None:
         """What every tick does."""
-        if any([cache.update() for cache in self.caches.values()]):
+        changed = [cache.update() for cache in self.caches.values()]
+        if any(changed):
             for chart in self.query(Chart):
                 chart.update_data()
 

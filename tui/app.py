@@ -84,7 +84,6 @@ class DltuiApp(App[None]):
     ]  # fmt: skip
 
     def __init__(self, store: Store, *, open_run: str | None = None) -> None:
-        self._theme_ready = False
         super().__init__()
         self.store = store
         """What the screens read."""
@@ -96,7 +95,9 @@ class DltuiApp(App[None]):
         for theme in themes():
             self.register_theme(theme)
         wanted = self.preferences.theme
-        self.theme = wanted if wanted in self.available_themes else DARK
+        # set before anything is styled: as an ordinary assignment it would have all styles parsed a second time
+        self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK)
+        self.stylesheet.set_variables(self.get_css_variables())
         self._install_filters()
 
     def _install_filters(self) -> None:

@@ -1,4 +1,4 @@
-"""Has data sets summarised by `engine data NAME --json` in the background, one at a time, without Textual."""
+"""Has data sets summarised by `engine data NAME --json` in the background, one at a time."""
 
 from __future__ import annotations
 
@@ -72,12 +72,17 @@ def engine_command(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-c", "import sys; from engine.cli.main import main; sys.exit(main())", *arguments]
 
 
+def engine_environment() -> dict[str, str]:
+    """This process's environment, with the engine it uses importable."""
+    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = os.pathsep.join(part for part in (own, os.environ.get("PYTHONPATH", "")) if part)
+    return {**os.environ, "PYTHONPATH": path}
+
+
 def _start(store: Store, name: str) -> subprocess.Popen[str]:
     words = ["--runs", str(store.root)]
     if store.file is not None:
         words += ["--file", str(store.file)]
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    path = os.pathsep.join(part for part in (own, os.environ.get("PYTHONPATH", "")) if part)
     return subprocess.Popen(
         engine_command(*words, "data", name, "--json"),
         stdin=subprocess.DEVNULL,
@@ -87,7 +92,7 @@ def _start(store: Store, name: str) -> subprocess.Popen[str]:
         encoding="utf-8",
         errors="replace",
         cwd=store.cwd,
-        env={**os.environ, "PYTHONPATH": path},
+        env=engine_environment(),
         start_new_session=True,
     )
 

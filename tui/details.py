@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tui.text import age, dash, fit, number, pad, percent, safe, setting, wrap
-from tui.theme import Inks, bar, symbol
+from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.table import Line
 
 if TYPE_CHECKING:
@@ -205,27 +205,17 @@ def _source_words(source: Mapping[str, Any], majority: Mapping[str, Any]) -> str
 def _bars(classes: Mapping[str, int], width: int, ink: Inks) -> list[Line]:
     if not classes:
         return []
-    ordered = sorted(classes.items(), key=lambda item: -item[1])
-    total, most = sum(classes.values()) or 1, ordered[0][1] or 1
-    labels = {name: safe(name) for name, _ in ordered}
-    label = min(max(cell_len(text) for text in labels.values()), max(6, width // 3))
-    digits = len(f"{most:,}")
-    room = max(1, width - label - digits - 12)
-    lines: list[Line] = []
-    for name, count in ordered[:MOST_CLASSES]:
-        lines.append(
-            [
-                (pad(labels[name], label) + "  ", ink.text),
-                (bar(count / most, room), ink.bar),
-                (f"  {count:>{digits},}", ink.text),
-                (f"  {100 * count / total:4.1f} %", ink.muted),
-            ]
-        )
-    if len(ordered) > MOST_CLASSES:
-        rest = ordered[MOST_CLASSES:]
-        words = f"{len(rest)} more, {rest[-1][1]:,} to {rest[0][1]:,} each"
-        lines.append([(words, ink.muted)])
-    return lines
+    from tui.plots.bars import bars_of, draw_bars
+
+    height = None if len(classes) <= MOST_CLASSES else MOST_CLASSES + 1
+    drawn = draw_bars(bars_of({"train": classes}), width, height, ascii_only=ascii_mode())
+    return [[(text, _plot_ink(ink, name, weight)) for text, name, weight in line] for line in drawn]
+
+
+def _plot_ink(ink: Inks, name: str, weight: str) -> Style:
+    if weight == "bold":
+        return ink.strong
+    return {"accent": ink.bar, "muted": ink.muted}.get(name, ink.text)
 
 
 def _warnings(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:

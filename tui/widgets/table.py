@@ -76,11 +76,12 @@ def _squeeze(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
 def draw_row(arranged: Sequence[tuple[Column, int]], cells: dict[str, Cell], default: Style) -> Line:
     """The cells of a row in the columns' order and widths."""
     line: Line = []
+    last = len(arranged) - 1
     for position, (column, width) in enumerate(arranged):
         text, style = cells.get(column.key, ("", default))
-        if position:
-            line.append((" " * GAP, default))
-        line.append((pad(text, width, right=column.right), style))
+        # the gap has no ink: in the style of its cell it costs no change of style on the way to the terminal
+        gap = " " * GAP if position < last else ""
+        line.append((pad(text, width, right=column.right) + gap, style))
     return line
 
 

@@ -1,0 +1,177 @@
+"""What the launch dialog does behind its inputs, without Textual: checking, the headless command, launching."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import EngineError, RunError
+from tui.data_reader import engine_command, engine_environment
+
+if TYPE_CHECKING:
+    from engine.devices import Device
+    from engine.experiments import ExperimentFile
+    from engine.settings import Settings
+    from tui.store import Store
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asks the dialog for."""
+
+    experiment: str
+    overrides: tuple[str, ...] = ()
+    """`key=value` each."""
+    device: str | None = None
+    """None leaves it to the settings."""
+    seeds: int | None = None
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What an order comes to."""
+
+    order: Order
+    settings: tuple[Settings, ...] = ()
+    """Of each run it makes; empty when it cannot be carried out."""
+    error: EngineError | None = None
+    was: dict[str, Any] = field(default_factory=dict)
+    """The experiment's own value of each key that the order changes."""
+    completions: tuple[tuple[str, str], ...] = ()
+    """What the setting being typed may become."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What was started."""
+
+    run: str = ""
+    """The run's id; empty where there are several."""
+    runs: int = 1
+    words: str = ""
+
+
+def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) -> Checked:
+    """Resolve an order; with `typed`, also what that may become.
+
+    Args:
+        typed: the setting being typed; it counts among the overrides once it holds an `=` and a value.
+        most: completions wanted.
+    """
+    from engine.experiments import completions, expand, flatten, resolve
+
+    pending = (typed.strip(),) if _complete(typed) else ()
+    found: tuple[tuple[str, str], ...] = ()
+    own: dict[str, Any] = {}
+    try:
+        base = resolve(file, order.experiment)
+        own = flatten(base)
+        if typed.strip() and not pending:
+            found = tuple(completions(_base(file, order, base), typed.strip(), file.folder)[:most])
+        settings = expand(file, order.experiment, (*order.overrides, *pending), order.seeds)
+    except EngineError as error:
+        return Checked(order, error=error, was=own, completions=found)
+    return Checked(order, tuple(settings), was=own, completions=found)
+
+
+def _complete(typed: str) -> bool:
+    key, equals, value = typed.partition("=")
+    return bool(key.strip() and equals and value.strip())
+
+
+def _base(file: ExperimentFile, order: Order, base: Settings) -> Settings:
+    """The settings that completions are for: with what is changed already, where that is sound."""
+    from engine.experiments import resolve
+
+    if not order.overrides:
+        return base
+    with contextlib.suppress(EngineError):
+        return resolve(file, order.experiment, order.overrides)
+    return base
+
+
+def words(store: Store, order: Order) -> list[str]:
+    """The arguments after `engine` of the command that does the same."""
+    given = ["--runs", str(store.root)] if str(store.root) != "runs" else []
+    if store.file is not None:
+        given += ["--file", str(store.file)]
+    given += ["train", order.experiment]
+    for override in order.overrides:
+        given += ["-s", override]
+    if order.device is not None:
+        given += ["--device", order.device]
+    if order.seeds is not None:
+        given += ["--seeds", str(order.seeds)]
+    if order.note:
+        given += ["--note", order.note]
+    for tag in order.tags:
+        given += ["--tag", tag]
+    return given
+
+
+def command_line(store: Store, order: Order) -> str:
+    """The headless command that does the same, quoted for a shell."""
+    return shlex.join(["engine", *words(store, order)])
+
+
+def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
+    """Launch what the order asks for; several runs go through a process that starts them one after another.
+
+    Raises:
+        EngineError: it cannot be launched: settings, device, disk.
+    """
+    checked = check(file, order)
+    if checked.error is not None:
+        raise checked.error
+    if len(checked.settings) > 1:
+        return _start_group(store, order, len(checked.settings))
+    from engine.launch import LaunchRequest, launch
+
+    request = LaunchRequest(
+        experiment=order.experiment,
+        settings=checked.settings[0],
+        folder=file.folder,
+        device=order.device,
+        note=order.note,
+        tags=order.tags,
+    )
+    paths = launch(store.runs, request)
+    return Launched(paths.id, 1, f"{paths.id} launched")
+
+
+def _start_group(store: Store, order: Order, runs: int) -> Launched:
+    command = engine_command(*words(store, order), "--detach")
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            cwd=store.cwd,
+            env=engine_environment(),
+            timeout=60,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RunError(f"the {runs} runs could not be started: {error}") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+        raise RunError(lines[0].removeprefix("engine: "), hint=" ".join(lines[1:4]))
+    return Launched("", runs, f"{runs} runs launched, one after another")
+
+
+def default_device(devices: Sequence[Device], wanted: str) -> int:
+    """The index of the device that `wanted` (a setting's value) comes to; the first free one when it is taken."""
+    for index, device in enumerate(devices):
+        if wanted in (device.name, device.uuid):
+            return index
+    free = [i for i, device in enumerate(devices) if device.free and device.kind != "cpu"]
+    if free:
+        return max(free, key=lambda i: (devices[i].memory_total or 0) - (devices[i].memory_used or 0))
+    return next((i for i, device in enumerate(devices) if device.free), 0)

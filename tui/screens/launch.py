@@ -1,0 +1,387 @@
+"""The launch dialog: device, changed settings, seeds, note and tags, and the command that does the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events, getters, on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from engine.errors import EngineError
+from tui.launching import Checked, Launched, Order, carry_out, check, command_line, default_device
+from tui.messages import Replacing
+from tui.store import Snapshot
+from tui.text import fit, pad, safe, setting, wrap
+from tui.theme import Inks, symbol
+from tui.widgets.device_list import DeviceChoice
+from tui.widgets.footer import key_display
+from tui.widgets.line_input import LineInput
+from tui.widgets.lines_pane import LinesPane
+from tui.widgets.table import Line
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+CHECK_SECONDS = 0.1
+"""How long typing rests before what was typed is checked."""
+
+
+class LaunchScreen(ModalScreen[None]):
+    """Asks nothing that has a default: enter launches at once."""
+
+    CSS = """
+    LaunchScreen .dialog { width: 100; }
+    LaunchScreen LinesPane, LaunchScreen DeviceChoice { background: $surface; height: auto; }
+    LaunchScreen DeviceChoice { width: 1fr; }
+    LaunchScreen Horizontal { height: auto; }
+    LaunchScreen .label { width: 10; color: $foreground 60%; }
+    LaunchScreen #seeds { width: 8; }
+    LaunchScreen .second { width: 8; padding: 0 0 0 2; color: $foreground 60%; }
+    LaunchScreen #changes { display: none; }
+    LaunchScreen #command { margin: 1 0 0 0; }
+    LaunchScreen.-low #command { margin: 0; }
+    """
+    AUTO_FOCUS = "#device"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "launch", "launch", priority=True, id="launch.launch", tooltip="Launch; in the setting line, take the setting first"),
+        Binding("escape", "close", "close", id="launch.close", tooltip="Close without launching"),
+        Binding("plus,c,slash", "change", "change a setting", id="launch.change", tooltip="Type key=value; names are completed"),
+        Binding("y,ctrl+y", "copy", "copy command", id="launch.copy", tooltip="Copy the headless command to the clipboard"),
+    ]  # fmt: skip
+
+    devices = getters.query_one("#device", DeviceChoice)
+    changes = getters.query_one("#changes", LinesPane)
+    typed = getters.query_one("#setting", LineInput)
+    below = getters.query_one("#below", LinesPane)
+    command = getters.query_one("#command", LinesPane)
+
+    @dataclass
+    class Resolved(Replacing):
+        """The order was checked in a thread."""
+
+        checked: Checked
+        typed: str
+
+    @dataclass
+    class Ended(Message):
+        """Launching came to an end."""
+
+        launched: Launched | None
+        error: EngineError | None = None
+
+    def __init__(self, experiment: str) -> None:
+        super().__init__()
+        self._order = Order(experiment)
+        self._checked: Checked | None = None
+        self._error: EngineError | None = None
+        self._busy = False
+        self._pick = 0
+        self._typed_at = ""
+
+    @property
+    def _app(self) -> DltuiApp:
+        return cast("DltuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """Device, changes, seeds, tags and note; below them errors and the command."""
+        with Container(classes="dialog") as dialog:
+            dialog.border_title = safe(f"Launch {self._order.experiment}", 60)
+            dialog.border_subtitle = f"{key_display('enter')} launch   + setting   tab next   y copy command   esc"
+            with Horizontal():
+                yield Static("Device", classes="label", markup=False)
+                yield DeviceChoice()
+            yield LinesPane(self._change_lines, id="changes")
+            with Horizontal():
+                yield Static("Change", classes="label", markup=False)
+                yield SettingInput(placeholder="optimizer.lr=0.01", id="setting")
+            yield LinesPane(self._below_lines, id="below")
+            with Horizontal():
+                yield Static("Seeds", classes="label", markup=False)
+                yield LineInput(placeholder="1", id="seeds")
+                yield Static("Tags", classes="second", markup=False)
+                yield LineInput(placeholder="none", id="tags")
+            with Horizontal():
+                yield Static("Note", classes="label", markup=False)
+                yield LineInput(placeholder="why you run it", id="note")
+            yield LinesPane(self._command_lines, id="command")
+
+    def on_mount(self) -> None:
+        for pane in self.query(LinesPane):
+            pane.can_focus = False
+        self.take_snapshot(self._app.snapshot)
+        if not self._app.snapshot.devices:
+            self._ask_devices()
+        self._check()
+        self._redraw()
+
+    # devices
+
+    def take_snapshot(self, snapshot: Snapshot) -> None:
+        """Show the devices as they are now; the choice stays where the person put it."""
+        found = [*snapshot.devices[1:], *snapshot.devices[:1]]
+        if not found or found == list(self.devices.items):
+            return
+        if self.devices.moved and self.devices.current is not None:
+            name = self.devices.current.name
+            at = next((i for i, device in enumerate(found) if device.name == name), 0)
+        else:
+            at = default_device(found, self._wanted_device())
+        self.devices.styles.height = min(6, len(found))
+        self.devices.set_items(found, at)
+
+    def _wanted_device(self) -> str:
+        experiment = self._app.store.experiment(self._order.experiment)
+        return experiment.settings.device if experiment else "auto"
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="devices")
+    def _ask_devices(self) -> None:
+        self._app.store.refresh_devices()
+        self.app.call_from_thread(self.take_snapshot, self._app.store.snapshot)
+
+    @on(DeviceChoice.Highlighted)
+    def _device_chosen(self) -> None:
+        self.devices.moved = True
+        self._change_order()
+
+    # the order
+
+    def _change_order(self, overrides: tuple[str, ...] | None = None) -> None:
+        """Take the inputs into the order, and check it."""
+        device = self.devices.current
+        seeds = self.query_one("#seeds", LineInput).value.strip()
+        tags = self.query_one("#tags", LineInput).value.replace(",", " ").split()
+        self._order = dataclasses.replace(
+            self._order,
+            overrides=self._order.overrides if overrides is None else overrides,
+            device=device.name if device is not None and self.devices.moved else None,
+            seeds=int(seeds) if seeds.isdecimal() and int(seeds) > 0 else None,
+            note=self.query_one("#note", LineInput).value.strip(),
+            tags=tuple(tags),
+        )
+        self._error = None
+        self._check()
+        self._redraw()
+
+    @on(Input.Changed)
+    def _input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        if event.input.id == "setting":
+            self._pick = 0
+            self._error = None
+            self.set_timer(CHECK_SECONDS, self._check)
+        else:
+            self._change_order()
+
+    def _check(self) -> None:
+        file = self._app.snapshot.file
+        if file is not None and self.is_mounted:
+            self._check_later(self._order, self.typed.value)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="check")
+    def _check_later(self, order: Order, typed: str) -> None:
+        file = self._app.store.snapshot.file
+        if file is not None:
+            self.post_message(self.Resolved(check(file, order, typed), typed))
+
+    @on(Resolved)
+    def _resolved(self, message: Resolved) -> None:
+        if message.typed == self.typed.value and message.checked.order == self._order:
+            self._checked, self._typed_at = message.checked, message.typed
+            self._redraw()
+
+    def _redraw(self) -> None:
+        self.changes.show(self._change_lines)
+        self.changes.display = bool(self._order.overrides)
+        self.below.show(self._below_lines)
+        self.command.show(self._command_lines)
+        for pane, most in ((self.changes, 5), (self.below, 7), (self.command, 4)):
+            pane.styles.height = max(0, min(most, pane.line_count))
+        self.below.display = bool(self.below.line_count)
+
+    # lines
+
+    def _change_lines(self, width: int, ink: Inks) -> list[Line]:
+        was = self._checked.was if self._checked else {}
+        lines: list[Line] = []
+        for position, override in enumerate(self._order.overrides):
+            key, _, value = override.partition("=")
+            label = "Changed" if not position else ""
+            old = f"{setting(was[key])} {symbol('right')} " if key in was else ""
+            lines.append([(pad(label, 10), ink.muted), (pad(safe(key), 24) + " ", ink.text), (old, ink.muted), (safe(value), ink.accent)])
+        return lines
+
+    def _below_lines(self, width: int, ink: Inks) -> list[Line]:
+        """What is wrong, or what may be typed next, or what the launch comes to."""
+        checked = self._checked
+        error = self._error or (checked.error if checked else None)
+        if self._busy:
+            return [[(" " * 10, ink.text), ("launching", ink.accent)]]
+        lines: list[Line] = []
+        if checked is not None and checked.completions and self.typed.has_focus:
+            for position, (name, hint) in enumerate(checked.completions):
+                mark = symbol("cursor") if position == self._pick else " "
+                lines.append([(" " * 9 + mark, ink.accent), (pad(safe(name), 30), ink.text), (safe(hint, max(0, width - 41)), ink.muted)])
+            return lines
+        if error is not None:
+            for text in error.message.splitlines():
+                lines += [[(" " * 10, ink.text), (line, ink.bad)] for line in wrap(safe(text), width - 10, 4)]
+            lines += [[(" " * 10, ink.text), (line, ink.muted)] for line in wrap(safe(error.hint), width - 10, 3)]
+        elif checked is not None and len(checked.settings) > 1:
+            lines.append([(" " * 10, ink.text), (f"makes {len(checked.settings)} runs, one after another", ink.warning)])
+        return lines
+
+    def _command_lines(self, width: int, ink: Inks) -> list[Line]:
+        return [[(fit(line, width), ink.muted)] for line in wrap(safe(self.command_text), width, 3)]
+
+    @property
+    def command_text(self) -> str:
+        """The headless command that does the same."""
+        return command_line(self._app.store, self._order)
+
+    # actions
+
+    def action_change(self) -> None:
+        """Go to the setting line."""
+        self.typed.focus()
+
+    def action_copy(self) -> None:
+        """Copy the headless command to the clipboard, through the terminal (OSC 52)."""
+        self.app.copy_to_clipboard(self.command_text)
+        self.notify("The command is in the clipboard")
+
+    def action_close(self) -> None:
+        """Close without launching."""
+        if not self._busy:
+            self.dismiss()
+
+    def pick(self, by: int) -> None:
+        """Go to another completion."""
+        many = len(self._checked.completions) if self._checked else 0
+        if many:
+            self._pick = (self._pick + by) % many
+            self._redraw()
+
+    def complete(self) -> bool:
+        """Take the picked completion into the setting line; whether there was one."""
+        checked = self._checked
+        if checked is None or not checked.completions or self._typed_at != self.typed.value:
+            return False
+        name = checked.completions[self._pick][0]
+        text = name if "=" in name else f"{name}="
+        if text == self.typed.value:
+            return False
+        self.typed.value = text
+        self.typed.cursor_position = len(text)
+        return True
+
+    def take_back(self) -> None:
+        """Take the last changed setting back into the line."""
+        if self._order.overrides:
+            last = self._order.overrides[-1]
+            self._change_order(self._order.overrides[:-1])
+            self.typed.value = last
+            self.typed.cursor_position = len(last)
+
+    def action_launch(self) -> None:
+        """Take a typed setting, or launch."""
+        if self._busy:
+            return
+        if self.typed.has_focus and self.typed.value.strip():
+            self._take_setting()
+            return
+        if (problem := self._unsound()) is not None:
+            self._error = problem
+            self._redraw()
+            return
+        self._busy = True
+        self._redraw()
+        self._launch(self._order)
+
+    def _take_setting(self) -> None:
+        text = self.typed.value.strip()
+        key, equals, value = text.partition("=")
+        if not equals or not value.strip():
+            if not self.complete():
+                self._error = EngineError(f"{key.strip()!r} has no value yet", hint="write key=value, such as optimizer.lr=0.01")
+                self._redraw()
+            return
+        file = self._app.snapshot.file
+        key, value = key.strip(), value.strip()
+        kept = tuple(o for o in self._order.overrides if o.partition("=")[0] != key)
+        if file is not None:
+            checked = check(file, dataclasses.replace(self._order, overrides=(*kept, f"{key}={value}")))
+            if checked.error is not None:
+                self._error = checked.error
+                self._redraw()
+                return
+        self.typed.value = ""
+        self._change_order((*kept, f"{key}={value}"))
+
+    def _unsound(self) -> EngineError | None:
+        device = self.devices.current
+        if device is not None and self.devices.moved and not device.free:
+            return EngineError(f"{device.name} is {device.why}", hint="choose another device")
+        seeds = self.query_one("#seeds", LineInput).value.strip()
+        if seeds and self._order.seeds is None:
+            return EngineError(f"seeds is a number from 1 on, not {seeds!r}")
+        return None
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="launch")
+    def _launch(self, order: Order) -> None:
+        store = self._app.store
+        file = store.snapshot.file
+        assert file is not None
+        try:
+            launched = carry_out(store, file, order)
+        except EngineError as error:
+            self.post_message(self.Ended(None, error))
+        except OSError as error:
+            self.post_message(self.Ended(None, EngineError(f"could not be launched: {error}")))
+        else:
+            self.post_message(self.Ended(launched))
+
+    @on(Ended)
+    def _ended(self, message: Ended) -> None:
+        self._busy = False
+        self._app.look_again()
+        launched = message.launched
+        if launched is None:
+            self._error = message.error
+            self._redraw()
+            return
+        app = self._app
+        app.notify(launched.words)
+        self.dismiss()
+        if launched.run:
+            app.call_later(app.open_run, launched.run)
+        else:
+            app.action_go("runs")
+
+
+class SettingInput(LineInput):
+    """The line a setting is typed in: tab completes, up and down pick, backspace on an empty line takes the last back."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        screen = self.screen
+        assert isinstance(screen, LaunchScreen)
+        handled = False
+        if event.key == "tab" and self.value:
+            handled = screen.complete()
+        elif event.key in ("up", "down"):
+            screen.pick(-1 if event.key == "up" else 1)
+            handled = True
+        elif event.key == "backspace" and not self.value:
+            screen.take_back()
+            handled = True
+        if handled:
+            event.stop()
+            event.prevent_default()
+            return
+        await super()._on_key(event)

@@ -26,8 +26,8 @@ Floats: TypeAlias = NDArray[np.float64]
 CHUNK = (1 << 20) // RECORD.size
 """Records read at once: at most 1 MB."""
 
-WINDOW = 16_384
-"""Records of a zoomed window that are read from the file again."""
+WINDOW_BUCKETS, WINDOW_RECORDS = 1200, 131_072
+"""A zoomed window of so few buckets that they would be seen is read from the file again, unless it is too large."""
 
 
 class XAxis(StrEnum):
@@ -261,7 +261,11 @@ class SeriesCache:
         begin = 0 if x0 is None else max(0, int(np.searchsorted(points.x, x0)) - 1)
         end = len(points) if x1 is None else min(len(points), int(np.searchsorted(points.x, x1, "right")) + 1)
         size = self._buckets.size
-        if size > 1 and len(points) == len(self._buckets.step1) and 0 < (end - begin) * size <= WINDOW:
+        if (
+            size > 1
+            and len(points) == len(self._buckets.step1)
+            and 0 < end - begin <= min(WINDOW_BUCKETS, WINDOW_RECORDS // size)
+        ):
             key = ("window", begin, end, xmap)
             known = self._memo.get(key)
             if not isinstance(known, Points):

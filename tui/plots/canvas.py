@@ -134,6 +134,9 @@ class Canvas:
         """Write over whatever is there; cut at the edges. The caller has made `text` safe."""
         if not 0 <= y < self.height:
             return
+        if text.isascii():
+            self._plain_text(x, y, text, ink)
+            return
         for character in text:
             cells = 1 if character.isascii() else cell_len(character)
             if cells and x >= 0 and x + cells <= self.width:
@@ -143,6 +146,15 @@ class Canvas:
                 self.glyph[y, x + 1 : x + cells] = 0
                 self.ink[y, x : x + cells] = ink
             x += cells
+
+    def _plain_text(self, x: int, y: int, text: str, ink: int) -> None:
+        text, x = text[max(0, -x) : max(0, self.width - x)], max(0, x)
+        end = x + len(text)
+        if text:
+            self._heal(x, y)
+            self._heal(end, y)
+            self.glyph[y, x:end] = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+            self.ink[y, x:end] = ink
 
     def _heal(self, x: int, y: int) -> None:
         """Blank the wide character whose second cell is at `x`: its first is about to be cut off from it."""

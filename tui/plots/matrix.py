@@ -85,6 +85,8 @@ def _header(layout: _Layout, classes: Sequence[str]) -> Line:
 
 
 def _cell(text: str, width: int) -> str:
+    if len(text) == width:
+        return text  # 100 % in a cell of three
     return pad(text, width - 1, right=True) + " " if width > 1 else pad(text, width)
 
 

@@ -21,6 +21,7 @@ class EarlyStopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     monitor: str | None = None
     """The metric watched; the checkpoint's when absent."""
     mode: Literal["max", "min"] | None = None
+    """Whether a larger or a smaller value is better; by the metric's name when absent."""
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,6 +50,7 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     drop_last: bool = False
     """Leave out the last, smaller batch of an epoch."""
     early_stopping: EarlyStopping | None = None
+    """Stop when nothing improves; "none" switches an inherited one off."""
 
 
 class Evaluate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,6 +81,7 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """What every `data` table may hold besides the data set's own arguments."""
 
     name: str
+    """A data set of engine/data, or package.module:callable beside the file."""
     validation: float = 0.0
     """Share of the train split set aside for validation, seeded and stratified."""
     test: float | None = None
@@ -101,14 +104,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Everything that decides what a run does; complete in run.json."""
 
     description: str = ""
+    """What the experiment is, in a line."""
     motivation: str = ""
+    """Why it is run; the journal entry of a run begins with it."""
     tags: list[str] = msgspec.field(default_factory=list)
+    """Words to find runs by."""
     seed: int = 0
+    """Of the weights' initial values, the order of the samples and dropout."""
     device: str = "auto"
     """auto | cpu | cuda:N | a GPU's UUID"""
     data: dict[str, Any] = msgspec.field(default_factory=dict)
     """`DataOptions` and the data set's own arguments."""
     model: dict[str, Any] = msgspec.field(default_factory=dict)
+    """A model of engine/models, torchvision:NAME or package.module:callable, with its own arguments."""
     loss: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "CrossEntropyLoss"})
     """A torch.nn loss with its arguments; `class_weight` is "balanced" or a list of one weight a class."""
     optimizer: dict[str, Any] = msgspec.field(default_factory=lambda: {"name": "Adam"})
@@ -116,11 +124,53 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     scheduler: dict[str, Any] | None = None
     """A torch.optim.lr_scheduler class with its arguments; `interval` ("epoch" or "step") overrides the class's own."""
     train: Train = Train()
+    """How long and how to train."""
     evaluate: Evaluate = Evaluate()
+    """When and on what to evaluate."""
     checkpoint: CheckpointSettings = CheckpointSettings()
+    """When to save, what to keep, and which one is the best."""
     init_from: str | None = None
     """`e0031:best` or an experiment's name: weights only."""
     test_with: Literal["best", "last"] = "best"
     """The checkpoint whose test score is the run's; the other's is recorded too."""
     data_dir: str | None = None
     """Where data files lie when DLTUI_DATA does not say."""
+
+
+class Sweep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Many runs of one experiment over a search space."""
+
+    sampler: Literal["grid", "random", "tpe"] = "tpe"
+    """How values are chosen: all of them, at random, or where earlier trials did well."""
+    trials: int = 20
+    """How many runs; a grid ends by itself."""
+    space: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Dotted keys, each with a list of values or { low = …, high = …, log = true }."""
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an experiment may hold besides the settings of a run."""
+
+    extends: str | None = None
+    """The experiment whose settings this one starts from."""
+    matrix: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Dotted keys, each with a list of values: one run for every combination."""
+    seeds: int | None = None
+    """So many runs, each with its own seed, counted up from `seed`."""
+    sweep: Sweep | None = None
+    command: list[str] | None = None
+    """The user's own program and its arguments; {name} is replaced by what `params` says."""
+    params: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Values for the placeholders of `command`."""
+    metrics: dict[str, Any] | str | None = None
+    """Where the program's metrics are read: tensorboard = "logs/", csv = "metrics.csv", or a regex over its output."""
+    cwd: str | None = None
+    """The folder the program runs in."""
+    env: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Environment variables of the program."""
+    python: str | None = None
+    """The interpreter that stands for "python" in `command`."""
+    checkpoints: str | list[str] | dict[str, Any] | None = None
+    """Where the program writes its checkpoints."""
+    resume_arg: str | list[str] | None = None
+    """What is added to `command` to go on from a checkpoint."""

@@ -165,7 +165,10 @@ def _new_bar() -> tqdm[Any]:
     from engine.cli.output import ascii_only
 
     tqdm.monitor_interval = 0  # no thread beside ours
-    options: dict[str, Any] = {"ascii": ascii_only(), "dynamic_ncols": True, "leave": False, "bar_format": _LAYOUT}
+    options: dict[str, Any] = {"ascii": ascii_only(), "leave": False, "bar_format": _LAYOUT}
+    # a terminal that does not know its own size says 0
+    known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    options |= {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}
     return tqdm(total=1, desc="starting", file=sys.stderr, **options)
 
 

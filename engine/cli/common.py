@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,7 +25,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class Place:
     """Where this call works: the runs folder and the experiments file, as --runs and --file say."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str] = ()) -> None:
+        self.words = words
+        """The command line after `engine`."""
         self.root = Path("runs")
         self.explicit_file: Path | None = None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.common import Place, checkpoint_argument, complete_either, json_option, table_options, verb
+from engine.cli.common import Place, checkpoint_argument, complete_either, table_options, verb
 from engine.cli.output import Column, count_text, metric_text, note, say, say_csv, say_json, say_table
 from engine.errors import NotFoundError, UsageError, nearest
 from engine.runs import RUN_ID, Run
@@ -35,8 +35,8 @@ def _complete_data(ctx: click.Context, parameter: click.Parameter, incomplete: s
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="An argument of the data set or experiment."
 )
-@json_option
-def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool) -> None:
+@table_options
+def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
     """Classes by split, shapes, the majority class, and duplicates across splits.
 
     NAME is a data set (its own splits), an experiment or a run (their splits).
@@ -44,6 +44,11 @@ def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool) ->
     summary = _summary(place, name, overrides)
     if as_json:
         say_json({**summary, "name": name, "data": summary.get("name")})
+        return
+    if as_csv:
+        splits = {split: content["classes"] for split, content in summary["splits"].items()}
+        records = [{"class": c, **{s: own.get(c, 0) for s, own in splits.items()}} for c in summary["classes"]]
+        say_csv(["class", *splits], records)
         return
     from engine.cli.show import say_data
 

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.cli.common import Place
@@ -119,27 +120,40 @@ def start_group(place: Place, group: str, planned: int, as_json: bool) -> None:
     Raises:
         EngineError: it could not start the first run; with the exit code of the reason.
     """
-    arguments = [word for word in sys.argv[1:] if word not in ("--detach", "--json")]
-    command = [sys.executable, "-P", "-m", "engine.cli", *arguments, "--group", group]
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    )
-    deadline = time.monotonic() + _FIRST_RUN_SECONDS
-    first = None
-    while first is None and time.monotonic() < deadline:
-        code = child.poll()
-        place.index.refresh(full=True)
-        first = next((row.run for row in place.rows() if row.group == group), None)
-        if first is None and code is not None:
-            assert child.stderr is not None
-            message = child.stderr.read().decode("utf-8", "replace").strip().removeprefix("engine: ")
-            error = EngineError(message or "the group's process ended")
-            error.exit_code = code or 1
-            raise error
-        time.sleep(0.05)
+    words = [word for word in place.words if word not in ("--detach", "--json")]
+    log = place.runs.own / "groups" / f"{group}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "wb") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "engine.cli", *words, "--group", group],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    first = _first_run(place, group, child, log)
     child.returncode = 0  # it goes on by itself: nothing to reap, nothing to warn of
     note(f"{planned} runs in order, as the group {group}")
     if as_json:
         say_json({"group": group, "run": first, "state": "running", "planned": planned})
     else:
         say(first or group)
+
+
+def _first_run(place: Place, group: str, child: subprocess.Popen[bytes], log: Path) -> str | None:
+    """The first run of a group, once it exists."""
+    deadline = time.monotonic() + _FIRST_RUN_SECONDS
+    while time.monotonic() < deadline:
+        code = child.poll()
+        place.index.refresh(full=True)
+        first = next((row.run for row in place.rows() if row.group == group), None)
+        if first is not None:
+            return first
+        if code is not None:
+            message, _, hint = log.read_text(errors="replace").strip().removeprefix("engine: ").partition("\n  ")
+            log.unlink()
+            error = EngineError(message or "the group's process ended", hint=hint)
+            error.exit_code = code or 1
+            raise error
+        time.sleep(0.05)
+    return None

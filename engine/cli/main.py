@@ -160,7 +160,7 @@ def _run(arguments: list[str] | None) -> int:
             engine.main(arguments, prog_name="engine", obj=Place())
         # not through click's own main: it has its own idea of a closed pipe
         words = sys.argv[1:] if arguments is None else arguments
-        with engine.make_context("engine", list(words), obj=Place()) as context:
+        with engine.make_context("engine", list(words), obj=Place(words)) as context:
             engine.invoke(context)
         return 0
     except click.UsageError as error:

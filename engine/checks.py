@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,13 +13,13 @@ from engine import signatures
 from engine.annotations import Mismatch, describe, finite, fit, form_of, got, unstorable
 from engine.errors import SettingsError, nearest
 from engine.merge import NAMED, canonical
-from engine.settings import CheckpointSettings, DataOptions, EarlyStopping, Evaluate, Recipe, Settings, Sweep, Train
+from engine.rules import ARGUMENT_RULES, RULES, broken_rule, every_message, shown
+from engine.settings import CheckpointSettings, DataOptions, EarlyStopping, Evaluate, Recipe, Settings, Train
 from engine.signatures import Parameter, Signature
 from engine.text import printable
 
 Path_ = tuple[str, ...]
 TYPED: dict[str, type[msgspec.Struct]] = {"train": Train, "evaluate": Evaluate, "checkpoint": CheckpointSettings}
-SPLITS = ("validation", "test", "train")
 AUTO = ("total_steps", "T_max")
 """Scheduler arguments that "auto" fits to the length of the run."""
 
@@ -32,110 +31,6 @@ class Fault:
     path: Path_
     message: str
     hint: str = ""
-
-
-def parse_every(text: str) -> tuple[int, Literal["epoch", "step"]]:
-    """What "10 epochs" or "500 steps" means.
-
-    Returns:
-        The number and its unit, such as (10, "epoch").
-
-    Raises:
-        SettingsError: it is not a whole number of epochs or steps.
-    """
-    match = re.fullmatch(r"\s*(\d{1,12})\s*(epoch|step)s?\s*", text)
-    if match is None or int(match[1]) < 1:
-        raise SettingsError(f"must be such as '1 epoch', '10 epochs' or '500 steps', got {got(text)}")
-    return int(match[1]), "epoch" if match[2] == "epoch" else "step"
-
-
-# ------------------------------------------------------------------------------------------------------ possible values
-
-Rule = tuple[Callable[[Any], bool], str]
-_POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
-_NOT_NEGATIVE: Rule = (lambda v: v >= 0, "must not be negative")
-_AT_LEAST_ONE: Rule = (lambda v: v >= 1, "must be at least 1")
-_SHARE: Rule = (lambda v: 0 <= v < 1, "must be a share from 0 to below 1")
-_UP_TO_ONE: Rule = (lambda v: 0 <= v <= 1, "must be from 0 to 1")
-_FILLED: Rule = (lambda v: v.strip() != "", "must not be empty")
-_SEED: Rule = (lambda v: 0 <= v < 2**32, "must be from 0 to 4294967295")
-_DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[0-9A-Za-z/-]{4,100}")
-_METRIC = re.compile(r"(val|test|train)/\S+")
-
-RULES: dict[str, Rule] = {
-    "seed": _SEED,
-    "tags": (lambda v: all(tag.strip() for tag in v), "must not hold an empty tag"),
-    "device": (
-        lambda v: _DEVICE.fullmatch(v) is not None,
-        "must be auto, cpu, cuda:N (such as cuda:0) or a GPU's UUID (GPU-…)",
-    ),
-    "init_from": _FILLED,
-    "data_dir": _FILLED,
-    "train.epochs": _POSITIVE,
-    "train.steps": _AT_LEAST_ONE,
-    "train.minutes": _POSITIVE,
-    "train.batch_size": _AT_LEAST_ONE,
-    "train.accumulate": _AT_LEAST_ONE,
-    "train.clip_grad_norm": _POSITIVE,
-    "train.threads": (lambda v: 1 <= v <= 4096, "must be from 1 to 4096"),
-    "train.early_stopping.patience": _AT_LEAST_ONE,
-    "train.early_stopping.min_delta": _NOT_NEGATIVE,
-    "evaluate.batch_size": _AT_LEAST_ONE,
-    "evaluate.splits": (
-        lambda v: all(split in SPLITS for split in v) and len(set(v)) == len(v),
-        'may hold "validation", "test" and "train", each once',
-    ),
-    "checkpoint.keep": _AT_LEAST_ONE,
-    "data.validation": _SHARE,
-    "data.test": _SHARE,
-    "data.split_seed": _SEED,
-    "data.limit": _AT_LEAST_ONE,
-    "data.pad_to": _AT_LEAST_ONE,
-}
-for _key in ("checkpoint.monitor", "train.early_stopping.monitor"):
-    RULES[_key] = (
-        lambda v: _METRIC.fullmatch(v) is not None,
-        "must be a metric such as 'val/accuracy' or 'train/loss'",
-    )
-
-_ARGUMENT_RULES: dict[str, Rule] = {
-    **dict.fromkeys(("lr", "max_lr", "base_lr", "gamma", "power", "div_factor", "final_div_factor"), _POSITIVE),
-    **dict.fromkeys(
-        ("weight_decay", "momentum", "eps", "alpha", "min_lr", "eta_min", "patience", "cooldown"), _NOT_NEGATIVE
-    ),
-    **dict.fromkeys(
-        ("lr_decay", "initial_accumulator_value", "momentum_decay", "threshold", "last_epoch"), _NOT_NEGATIVE
-    ),
-    **dict.fromkeys(
-        ("step_size", "total_iters", "total_steps", "T_max", "T_0", "T_mult", "epochs", "steps_per_epoch"),
-        _AT_LEAST_ONE,
-    ),
-    **dict.fromkeys(
-        ("step_size_up", "step_size_down", "max_iter", "max_eval", "history_size", "ns_steps"), _AT_LEAST_ONE
-    ),
-    **dict.fromkeys(("label_smoothing", "pct_start", "rho", "dampening"), _UP_TO_ONE),
-    "factor": (lambda v: 0 < v <= 1, "must be above 0 and at most 1"),
-    "start_factor": (lambda v: 0 < v <= 1, "must be above 0 and at most 1"),
-    "end_factor": _UP_TO_ONE,
-    "betas": (lambda v: all(0 <= beta < 1 for beta in v), "must be from 0 to below 1"),
-    "milestones": (lambda v: v == sorted(v) and all(m >= 0 for m in v), "must be increasing"),
-    "reduction": (lambda v: v in ("mean", "sum"), "must be 'mean' or 'sum'"),
-}
-
-
-def _broken_rule(rule: Rule | None, value: Any) -> str:
-    """What `rule` demands when `value` breaks it; empty when all is well."""
-    if rule is None or value is None:
-        return ""
-    test, message = rule
-    try:
-        items = value if isinstance(value, list) and rule in (_POSITIVE, _NOT_NEGATIVE) else [value]
-        return "" if all(map(test, items)) else message
-    except TypeError:
-        return ""  # a type the rule does not speak of, told elsewhere
-
-
-# --------------------------------------------------------------------------------------------------------------- tables
 
 
 class Checker:
@@ -208,13 +103,13 @@ class Checker:
             self.fault(path, f"must be {describe(form)}, got {got(value)}", _near_literal(form.values, value))
             return {}
         dotted = ".".join(path)
-        message = _broken_rule(RULES.get(dotted), value)
+        message = broken_rule(RULES.get(dotted), value)
         if not message and not finite(value) and not (key == "clip_grad_norm" and value > 0):
             message = "must be finite"
         if not message and key == "every":
-            message = _every_message(value)
+            message = every_message(value)
         if message:
-            self.fault(path, message if message.endswith("'") and key == "every" else f"{message}, got {_shown(value)}")
+            self.fault(path, message if message.endswith("'") and key == "every" else f"{message}, got {shown(value)}")
             return {}
         return {key: value}
 
@@ -304,7 +199,7 @@ class Checker:
             return weights
         self.fault(
             ("loss", "class_weight"),
-            f'must be "balanced" or a list with one number a class, none negative, got {_shown(value)}',
+            f'must be "balanced" or a list with one number a class, none negative, got {shown(value)}',
         )
         return None
 
@@ -399,11 +294,11 @@ class Checker:
             self.fault(path, f"must be {describe(form)}, got {got(value)}", _near_literal(form.values, value))
             return
         torch = kind in ("optimizer", "scheduler", "loss")
-        message = _broken_rule(_ARGUMENT_RULES.get(parameter.name) if torch else None, value)
+        message = broken_rule(ARGUMENT_RULES.get(parameter.name) if torch else None, value)
         if torch and not message and not finite(value):
             message = "must be finite"
         if message:
-            self.fault(path, f"{message}, got {_shown(value)}")
+            self.fault(path, f"{message}, got {shown(value)}")
         else:
             clean[parameter.name] = value
 
@@ -433,24 +328,6 @@ class Checker:
 
 
 _EXAMPLE = {"data": "digits", "model": "mlp", "loss": "CrossEntropyLoss", "optimizer": "Adam", "scheduler": "StepLR"}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_shown, value[:8]))}{', …' if len(value) > 8 else ''}]"
-    return (
-        str(value)
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-        else got(value).removeprefix("the string ")
-    )
-
-
-def _every_message(value: str) -> str:
-    try:
-        parse_every(value)
-    except SettingsError as error:
-        return error.message
-    return ""
 
 
 def _near_literal(values: tuple[Any, ...], value: Any) -> str:
@@ -485,66 +362,3 @@ def filled(signature: Signature | None) -> dict[str, Any]:
     if signature is None:
         return {}
     return {name: p.default for name, p in signature.parameters.items() if p.has_default and p.literal}
-
-
-# ------------------------------------------------------------------------------------- what an experiment has beyond it
-
-
-def recipe_faults(table: Mapping[str, Any]) -> list[Fault]:
-    """Faults in those keys of an experiment that are no settings of a run: matrix, seeds, sweep, command and so on."""
-    checker = Checker(Path(), deep=False)
-    for key, value in table.items():
-        if key == "sweep":
-            checker.struct(Sweep, value, ("sweep",))
-        elif key in Recipe.__struct_fields__:
-            checker.field(Recipe, key, value, (key,))
-            if reason := unstorable(value):
-                checker.fault((key,), reason)
-    faults = checker.faults
-    faults += _matrix_faults(table.get("matrix")) + _sweep_faults(table)
-    command = table.get("command")
-    if isinstance(command, list) and (not command or not all(isinstance(part, str) and part for part in command[:1])):
-        faults.append(Fault(("command",), "must name a program"))
-    if isinstance(table.get("seeds"), int) and not isinstance(table["seeds"], bool) and table["seeds"] < 1:
-        faults.append(Fault(("seeds",), f"must be at least 1, got {table['seeds']}"))
-    return faults
-
-
-def _sweep_faults(table: Mapping[str, Any]) -> list[Fault]:
-    faults = [
-        Fault((key,), f"a sweep has no {key}") for key in ("matrix", "seeds") if "sweep" in table and key in table
-    ]
-    sweep = table.get("sweep")
-    if isinstance(sweep, dict):
-        if not sweep.get("space"):
-            faults.append(
-                Fault(("sweep", "space"), "a sweep needs a space to search", 'such as { "optimizer.lr" = [0.1, 0.01] }')
-            )
-        trials = sweep.get("trials")
-        if isinstance(trials, int) and not isinstance(trials, bool) and trials < 1:
-            faults.append(Fault(("sweep", "trials"), f"must be at least 1, got {trials}"))
-        for key, values in sweep["space"].items() if isinstance(sweep.get("space"), dict) else ():
-            if not (isinstance(values, (list, dict)) and values):
-                faults.append(
-                    Fault(
-                        ("sweep", "space", key),
-                        f"must be a list of values or a table with low and high, got {got(values)}",
-                    )
-                )
-    return faults
-
-
-def _matrix_faults(matrix: Any) -> list[Fault]:
-    faults = []
-    known = [*Settings.__struct_fields__]
-    for key, values in matrix.items() if isinstance(matrix, dict) else ():
-        path = ("matrix", str(key))
-        if not isinstance(values, list) or not values:
-            faults.append(
-                Fault(path, f"must be a list of values, got {got(values) if values != [] else 'an empty one'}")
-            )
-        if str(key).split(".")[0] not in known or not all(str(key).split(".")):
-            faults.append(
-                Fault(path, f"no such setting: '{printable(key)}'", elsewhere(str(key)) or nearest(str(key), known))
-            )
-    return faults

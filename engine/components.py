@@ -1,4 +1,4 @@
-"""The real functions behind the names of data sets and models. What is called here may import torch and the user's code."""
+"""The real functions behind the names of data sets and models. Calling them may import torch and the user's code."""
 
 from __future__ import annotations
 
@@ -127,10 +127,7 @@ def _import_error(name: str, file: Path, folder: Path, error: Exception) -> Sett
         return SettingsError(f"{error.filename}:{error.lineno}: {printable(error.msg)}", hint="correct the file")
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if folder in Path(frame.filename).parents]
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(file)
-    hint = ""
     if isinstance(error, ModuleNotFoundError) and error.name:
         hint = f"install {error.name}, or put {error.name}.py into {folder}"
-    message = (
-        f"{type(error).__name__}: {printable(error)}" if not hint else f"no module named '{printable(error.name)}'"
-    )
-    return SettingsError(f"{place}: importing {name} failed: {message}", hint=hint)
+        return SettingsError(f"{place}: importing {name} failed: no module named '{error.name}'", hint=hint)
+    return SettingsError(f"{place}: importing {name} failed: {type(error).__name__}: {printable(error)}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.annotations import got, too_deep
-from engine.checks import Checker, Fault, recipe_faults
-from engine.errors import nearest
+from engine.checks import Checker, Fault
+from engine.errors import SettingsError, nearest
 from engine.merge import NOT_INHERITED, Override, Path_, Table, has, inheritable, merge, nested, normalise
+from engine.recipe import recipe_faults
 from engine.settings import Recipe
 from engine.text import printable
 from engine.toml_lines import LineMap
@@ -36,6 +38,14 @@ class Problem:
         key = f"{self.key}{link}" if self.key else ""
         gap = "" if not self.where else " " if key else ": "
         return f"{place}{self.where}{gap}{key}{self.message}{f'; {self.hint}' if self.hint else ''}"
+
+
+class ProblemsError(SettingsError):
+    """Several problems told at once, one a line."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(dict.fromkeys(map(str, problems))))
+        self.problems = tuple(problems)
 
 
 def shown_path(path: Path) -> str:

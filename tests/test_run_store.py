@@ -16,8 +16,8 @@ from engine.records import RunPaths
 from engine.runs import load_run, write_state
 from engine.series import SeriesWriter
 from tui.run_log import LogWindow, clean, find, last_lines
-from tui.run_store import Wants
 from tui.run_store import RunStore as Store
+from tui.run_store import Wants
 
 SERIES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "lr", "epoch")
 CURVES = Wants("curves", SERIES)
@@ -113,7 +113,8 @@ def test_foreign_lines_among_the_events_are_passed_over(finished: RunPaths) -> N
 
 def test_the_pause_between_two_sittings_is_known(finished: RunPaths) -> None:
     finished.events.write_text(
-        '{"time": 100.0, "event": "started"}\n{"time": 160.0, "event": "stopped"}\n{"time": 500.0, "event": "resumed", "step": 10}\n'
+        '{"time": 100.0, "event": "started"}\n{"time": 160.0, "event": "stopped"}\n'
+        '{"time": 500.0, "event": "resumed", "step": 10}\n'
     )
     snapshot = Store(finished).tick(CURVES)
     assert snapshot is not None
@@ -290,7 +291,9 @@ def test_a_log_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
     assert window.lines == []
 
 
-def test_search_goes_both_ways_round_and_over_the_seams_of_its_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_goes_both_ways_round_and_over_the_seams_of_its_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tui.run_log.PIECE", 16)
     path = tmp_path / "log.txt"
     path.write_text("needle one\n" + "hay hay hay\n" * 20 + "Needle two\n" + "hay\n" * 30)

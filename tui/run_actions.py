@@ -107,4 +107,5 @@ def open_launch(app: DltuiApp, snapshot: RunSnapshot, reference: str) -> None:
         return
     from tui.screens.launch import LaunchScreen
 
-    app.push_screen(LaunchScreen(snapshot.info.experiment, settings=settings, parent=reference))
+    folder = Path(snapshot.info.folder) if snapshot.info.folder else None
+    app.push_screen(LaunchScreen(snapshot.info.experiment, parent=reference, settings=settings, folder=folder))

@@ -77,6 +77,8 @@ class RunSnapshot:
     checkpoints: tuple[CheckpointInfo, ...] = ()
     log_end: tuple[str, ...] = ()
     """The last lines of the log, where they matter: before the first step, and after a bad end."""
+    log_stamp: Stamp = None
+    """Changes with the log, while its tab is in sight."""
     hint: str = ""
     """What to do after a failure, where the worker left word."""
     limits: dict[str, float] = field(default_factory=dict)
@@ -180,6 +182,7 @@ class RunStore:
         self._series_stamps: dict[Path, Stamp] = {}
         self._log_end: tuple[str, ...] = ()
         self._log_stamp: Stamp = None
+        self._whole_log: Stamp = None
         self._hint = ""
         self._limits: dict[str, float] = {}
         self._looked = 0.0
@@ -195,7 +198,7 @@ class RunStore:
         changed |= self._events.update()
         changed |= self._update_documents(wants)
         changed |= self._update_series(wants)
-        changed |= self._update_log_end(wants)
+        changed |= self._update_log(wants)
         if not changed and not force and self.snapshot is not None:
             return None
         self.snapshot = self._make()
@@ -228,6 +231,7 @@ class RunStore:
             evaluation=self._evaluations.document,
             checkpoints=self._checkpoints,
             log_end=self._log_end,
+            log_stamp=self._whole_log,
             hint=self._hint,
             limits=self._limits,
         )
@@ -311,6 +315,12 @@ class RunStore:
         return changed
 
     # the log's end
+
+    def _update_log(self, wants: Wants) -> bool:
+        before = self._whole_log
+        if wants.tab == "log":
+            self._whole_log = stamp(self.paths.log)
+        return self._update_log_end(wants) or self._whole_log != before
 
     def _update_log_end(self, wants: Wants) -> bool:
         waiting = self._status in ("queued", "starting") or (self._status in ALIVE and not self._series)

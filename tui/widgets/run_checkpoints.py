@@ -46,16 +46,16 @@ class CheckpointList(LineList["CheckpointInfo"]):
     def columns(self) -> list[Column]:
         """Name, epoch, step, metrics, size, age."""
         metrics = [
-            Column(name, name, max(8, len(safe(name))), right=True, rank=position)
+            Column(name, name, max(8, len(safe(name))), right=True, rank=(0, 4, 11, 12)[position])
             for position, name in enumerate(self.metrics)
         ]
         return [
             Column("name", "checkpoint", 14, 30),
             Column("epoch", "epoch", 7, right=True),
-            Column("step", "step", 9, 11, right=True, rank=9),
+            Column("step", "step", 9, 11, right=True, rank=3),
             *metrics,
-            Column("size", "size", 8, 10, right=True, rank=8),
-            Column("age", "age", 6, 8, right=True, rank=7),
+            Column("size", "size", 8, 10, right=True, rank=2),
+            Column("age", "age", 6, 8, right=True, rank=1),
         ]
 
     def draw_title(self, width: int, ink: Inks) -> Line:

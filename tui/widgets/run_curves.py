@@ -64,11 +64,11 @@ class CurvesTab(RunTab, can_focus=True):
     TITLE = "Curves"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth: not, a little, much, very much"),
-        Binding("x", "axis", "x axis", id="run.curves.axis", tooltip="Steps, epochs or time along x"),
+        Binding("x", "axis", "axis", id="run.curves.axis", tooltip="Steps, epochs or time along x"),
         Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y-axis, but for shares"),
         Binding("plus", "add", "metric", key_display="+", id="run.curves.add", tooltip="Add a panel, or take it away"),
         Binding("f", "full", "full", id="run.curves.full", tooltip="One panel alone, the next, all again"),
-        Binding("z", "zoom(0.5)", "zoom", id="run.curves.zoom", tooltip="Zoom in on the newer half"),
+        Binding("z", "zoom(0.5)", "zoom", show=False, id="run.curves.zoom", tooltip="Zoom in on the newer half"),
         Binding("Z", "zoom(2)", "zoom out", show=False, id="run.curves.unzoom", tooltip="Zoom out"),
         Binding("comma", "cursor(-1)", "cursor left", show=False, id="run.curves.back",
                 tooltip="Read the values further to the left; the legend shows them"),
@@ -78,8 +78,8 @@ class CurvesTab(RunTab, can_focus=True):
     ]  # fmt: skip
     DEFAULT_CSS = """
     CurvesTab #charts { layout: grid; height: 1fr; grid-gutter: 0 1; background: $background; }
-    CurvesTab Chart { height: 1fr; background: $background; }
-    CurvesTab.-framed Chart { border: round $border-blurred; border-title-color: $foreground 70%; padding: 0 1; }
+    CurvesTab Chart { height: 1fr; background: $background; padding: 0 1; }
+    CurvesTab.-framed Chart { border: round $border-blurred; border-title-color: $foreground 70%; }
     CurvesTab.-waiting #charts { display: none; }
     """
 

@@ -117,7 +117,7 @@ def _head(snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks) -
     data = snapshot.info.settings.get("data")
     name = table.get("name") or (data.get("name") if isinstance(data, dict) else "") or ""
     shape = _list(table.get("shape"))
-    shown = f" {symbol('times')} ".join(safe(n) for n in shape)
+    shown = f" {symbol('times')} ".join("any length" if n is None else safe(n) for n in shape)
     words = [safe(table.get("kind") or ""), shown, _classes(table)]
     lines: list[Line] = [[(f" {safe(name)}", ink.strong), (f"   {'   '.join(w for w in words if w)}", ink.muted)]]
     splits = _splits(table)
@@ -157,7 +157,7 @@ def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     for prefix, split in (("train", "train"), ("val", "validation"), ("test", "test")):
         value = snapshot.baseline(prefix)
         if value is not None:
-            line += [(f"  {number(value, 3)}", ink.text), (f" on {split}", ink.muted)]
+            line += [(f"  {number(value, 3)}", ink.text), (f" {split}", ink.muted)]
     return [line]
 
 

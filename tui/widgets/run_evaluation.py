@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -26,7 +27,9 @@ from tui.widgets.table import Line, to_strip
 WIDE = 104
 """From this width on the scores stand beside the matrix."""
 SCORES = 58
-"""Cells of the scores there."""
+"""The least cells of the scores there."""
+WIDEST = 84
+"""Tables are not drawn wider than this."""
 MOST_SAMPLES = 200
 _SPLITS = {"val": "validation"}
 _METRICS = (
@@ -118,11 +121,11 @@ class EvaluationTab(RunTab):
         Binding("right_square_bracket", "step(1)", "later", id="run.evaluation.forth", tooltip="The next evaluation"),
         Binding("p", "pane", "other pane", id="run.evaluation.pane", tooltip="Scroll the other pane"),
     ]
-    DEFAULT_CSS = f"""
-    EvaluationTab Horizontal {{ height: 1fr; }}
-    EvaluationTab #matrix {{ width: 1fr; background: $background; }}
-    EvaluationTab #scores {{ width: {SCORES}; display: none; background: $background; }}
-    EvaluationTab.-beside #scores {{ display: block; }}
+    DEFAULT_CSS = """
+    EvaluationTab Horizontal { height: 1fr; }
+    EvaluationTab #matrix { width: 1fr; background: $background; }
+    EvaluationTab #scores { width: 1fr; display: none; background: $background; }
+    EvaluationTab.-beside #scores { display: block; }
     """
 
     def __init__(self) -> None:
@@ -168,8 +171,17 @@ class EvaluationTab(RunTab):
         beside = self.has_class("-beside")
         app = self.app
         self.matrix.show(lambda width, ink: matrix_lines(app, snapshot, width, ink, alone=not beside), top=False)
+        self.matrix.styles.width = self._matrix_width(snapshot) if beside else "1fr"
         if beside:
             self.scores.show(lambda width, ink: score_lines(snapshot, width, ink), top=False)
+
+    def _matrix_width(self, snapshot: RunSnapshot) -> int:
+        """What the matrix takes, so that the scores stand close to it."""
+        most = self.size.width - SCORES
+        counts, classes = confusion(snapshot.evaluation.table)
+        drawn = draw_matrix(counts, classes, most - 4, ascii_only=ascii_mode()) if counts else []
+        used = max((sum(cell_len(text) for text, _, _ in line) for line in drawn), default=0)
+        return max(40, min(most, used + 4))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There must be another evaluation, or another pane."""
@@ -237,6 +249,7 @@ def confusion(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
 
 def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     """Precision, recall, F1 and support of each class; then predictions of single samples."""
+    width = min(width, WIDEST)
     if snapshot.evaluation_key is None or snapshot.evaluation.problem:
         return []
     table = snapshot.evaluation.table

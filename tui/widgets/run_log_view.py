@@ -52,7 +52,7 @@ class LogView(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False, id="log.page-down",
                 tooltip="Scroll down by a page"),
         Binding("home,g", "first", "Start", show=False, id="log.start", tooltip="Go to the start of the log"),
-        Binding("end,G", "last", "follow", id="log.follow", tooltip="Go to the end of the log and follow it"),
+        Binding("G,end", "last", "follow", id="log.follow", tooltip="Go to the end of the log and follow it"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     LogView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }

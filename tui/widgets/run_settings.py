@@ -67,7 +67,7 @@ def settings_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
         _laid_out([e for e in entries if e[0] == name], each - 1, ink) for name in dict.fromkeys(e[0] for e in entries)
     ]
     legend: Line = [(" in colour: what differs from the defaults", ink.muted)]
-    return [*_in_columns(groups, columns, each, ink), [], legend]
+    return [legend, [], *_in_columns(groups, columns, each, ink)]
 
 
 Entry = tuple[str, str, str, bool]

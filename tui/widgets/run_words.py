@@ -156,7 +156,7 @@ def _progress(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
     if share is None:
         return [(f" {words}", last)]
     percent = f"{100 * share:3.0f} %"
-    room = max(0, width - len(words) - len(percent) - 6)
+    room = max(0, width - len(words) - len(percent) - 7)
     return [(" ", ink.text), *progress_bar(share, room, ink), (f"  {percent}", ink.text), (f"   {words}", last)]
 
 
@@ -200,31 +200,32 @@ def _when(snapshot: RunSnapshot, now: float) -> str:
 
 
 def _scores(snapshot: RunSnapshot, width: int, ink: Inks, now: float) -> Line:
-    """Duration, test metrics, and what always answering the majority class scores."""
+    """Duration, test metrics, and what always answering the majority class scores; as much as there is room for."""
     counted = _counted(snapshot)
     line: Line = [(f" {counted}" if counted else f" {snapshot.status}", ink.text), (_when(snapshot, now), ink.muted)]
-    parts: list[Line] = []
-    shown = [
-        name for name in ("test/accuracy", "test/r2", "test/macro_f1", "test/loss") if snapshot.metric(name) is not None
+    room = width - line_width(line) - 4
+    for tail in _score_parts(snapshot, ink):
+        if line_width(tail) <= room:
+            return spread(line, tail, width, ink)
+    return [(fit("".join(text for text, _ in line), width), ink.text)]
+
+
+def _score_parts(snapshot: RunSnapshot, ink: Inks) -> list[Line]:
+    """The scores in forms of falling length."""
+    shown = [n for n in ("test/accuracy", "test/r2", "test/macro_f1", "test/loss") if snapshot.metric(n) is not None][
+        :2
     ]
-    for name in shown[:2]:
-        parts.append([(f"{name} ", ink.muted), (number(snapshot.metric(name)), ink.strong)])
-        if name == "test/accuracy" and (base := _majority_words(snapshot, "test")):
-            parts.append([(base, ink.muted)])
-    tail: Line = []
-    for part in parts:
-        between = f" {symbol('dot')} " if part[0][0].startswith("always") else "   "
-        if line_width(line) + line_width(tail) + line_width(part) + 6 > width:
-            break
-        tail += [(between, ink.muted), *part] if tail else part
-    return spread(line, tail, width, ink) if tail else [(fit("".join(t for t, _ in line), width), ink.text)]
-
-
-def _majority_words(snapshot: RunSnapshot, split: str) -> str:
-    baseline, majority = snapshot.baseline(split), snapshot.majority
-    if baseline is None:
-        return ""
-    return f"always answering {fit(safe(majority[0]), 16) if majority else 'the largest class'} {number(baseline, 3)}"
+    scores: list[Line] = [[(f"{name} ", ink.muted), (number(snapshot.metric(name)), ink.strong)] for name in shown]
+    if not scores:
+        return []
+    baseline, majority = snapshot.baseline("test"), snapshot.majority
+    more = [("   ", ink.muted), *scores[1]] if len(scores) > 1 else []
+    if shown[0] != "test/accuracy" or baseline is None:
+        return [[*scores[0], *more], scores[0]]
+    answer = fit(safe(majority[0]), 16) if majority else "the largest class"
+    long = (f" {symbol('dot')} always answering {answer} {number(baseline, 3)}", ink.muted)
+    short = (f" {symbol('dot')} majority {number(baseline, 3)}", ink.muted)
+    return [[*scores[0], long, *more], [*scores[0], long], [*scores[0], short], scores[0]]
 
 
 def _stop_cause(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:

@@ -19,6 +19,9 @@ MOST_VALUES = 50
 """Text columns with more distinct values than this, and than half their cells, are left out as free text; of others
 with more, the most frequent get a column each."""
 
+LARGEST = 1e30
+"""Numbers beyond this are refused: their squares do not fit, nor do they into float32."""
+
 Raw = NDArray[np.float64]
 """(n, columns): numbers as they are, text as the number of its value, NaN for what is missing."""
 
@@ -41,7 +44,7 @@ def read_columns(table: Table, positions: Sequence[int]) -> tuple[list[Column], 
         The columns, their cells, and notes on what was left out or is not as it seems.
 
     Raises:
-        DataError: a number is infinite.
+        DataError: a number is infinite or too large.
     """
     columns, cells, notes = [], [], []
     for position in positions:
@@ -72,8 +75,11 @@ def read_columns(table: Table, positions: Sequence[int]) -> tuple[list[Column], 
 
 def _check_column(table: Table, name: str, numbers: Sequence[float]) -> None:
     for line, number in zip(table.lines, numbers, strict=True):
-        if math.isinf(number):
-            raise DataError(f"{table.path}, line {line}: {name!r} is infinite", hint="replace it by a finite number")
+        if abs(number) > LARGEST:
+            raise DataError(
+                f"{table.path}, line {line}: {name!r} is infinite or too large",
+                hint=f"replace it by a number of at most {LARGEST:g}",
+            )
 
 
 def _odd_cell(table: Table, name: str, texts: Sequence[str], numbers: Sequence[float | None]) -> list[str]:
@@ -115,8 +121,7 @@ class FittedColumns:
                 parts.append((cells[:, None] == np.array(self.kept[i])[None]).astype(np.float64))
             else:
                 parts.append(((cells - self.means[i]) / self.deviations[i])[:, None])
-        with np.errstate(over="ignore"):  # what is too large for float32 is told with its row and column later
-            return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
     def encode(self, given: Sequence[str]) -> Split:
         """Rows from a command line, "Age=22,Sex=male" or "22,male", as a split with labels 0.
@@ -169,7 +174,7 @@ class FittedColumns:
                 )
             return float(column.values.index(cell))
         number = as_number(cell)
-        if number is None or not math.isfinite(number):
+        if number is None or abs(number) > LARGEST:
             raise DataError(f"{text!r}: {column.name!r} is {cell!r}", hint="give a finite number")
         return number
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,14 +11,34 @@ def data_root(data_dir: str | None = None) -> Path:
     """The data folder: DLTUI_DATA, else `data_dir` of the settings, else the user's cache. It need not exist yet."""
     named = os.environ.get("DLTUI_DATA") or data_dir
     if named:
-        return Path(named).expanduser().absolute()
+        return expanded(named).absolute()
     return user_cache() / "data"
 
 
 def user_cache() -> Path:
     """This program's folder in the user's cache."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "dltui"
+    return (Path(base) if base else expanded("~/.cache")) / "dltui"
+
+
+def locate(path: str, *folders: Path) -> Path | None:
+    """Where a path from the settings leads: absolute, or the first of `folders` that has it; None when none does."""
+    if not path.strip():
+        return None
+    for folder in folders:
+        found = folder / expanded(path)
+        with contextlib.suppress(OSError, ValueError):  # a name too long, or with a null byte
+            if found.exists():
+                return found.absolute()
+    return None
+
+
+def expanded(path: str) -> Path:
+    """`path` with its ~ replaced; as it is where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def require(root: Path, relative: str, url: str, *, sha256: str = "", md5: str = "", otherwise: str = "") -> Path:

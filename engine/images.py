@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data_folder import expanded
 from engine.dataset import Split
 from engine.errors import DataError
 
@@ -62,6 +63,6 @@ def encode_images(given: Sequence[str], shape: tuple[int, ...]) -> Split:
     Raises:
         DataError: naming the file that is missing or does not decode.
     """
-    images = [decode(Path(path).expanduser(), shape[0], (shape[1], shape[2])) for path in given]
+    images = [decode(expanded(path), shape[0], (shape[1], shape[2])) for path in given]
     inputs = np.stack(images) if images else np.zeros((0, *shape), np.uint8)
     return Split(inputs, np.zeros(len(images), np.int64))

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data_folder import data_root
+from engine.data_folder import data_root, locate
 from engine.dataset import Dataset, Split
 from engine.duplicates import across, fingerprint, group_numbers, input_digests, row_digests
 from engine.errors import DataError, SettingsError
@@ -121,8 +121,8 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset
     function = _load_function(name, folder)
     arguments = dict(own)
     path = arguments.get("path")
-    if isinstance(path, str) and not Path(path).expanduser().is_absolute() and (folder / path).exists():
-        arguments["path"] = str((folder / path).absolute())
+    if isinstance(path, str):
+        arguments["path"] = str(locate(path, folder) or path)
     try:
         inspect.signature(function).bind(root, **arguments)
     except TypeError as error:

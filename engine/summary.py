@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.data_folder import data_root
+from engine.data_folder import data_root, locate
 from engine.errors import EngineError
 from engine.jsonio import encode, read_json, write_json
 from engine.runs import RunsFolder
@@ -174,22 +175,20 @@ def _files(table: Mapping[str, Any], root: Path, folder: Path) -> Iterator[Path]
             yield root / relative
             yield root / f"{relative}.gz"
     given = table.get("path")
-    if isinstance(given, str) and "\0" not in given:
-        path = Path(given).expanduser()
-        found = (
-            path if path.is_absolute() else next((b / path for b in (folder, root) if (b / path).exists()), root / path)
-        )
+    found = locate(given, folder, root) if isinstance(given, str) else None
+    if found is not None:
         yield found
         yield from _folders(found)
 
 
 def _source(name: str, folder: Path) -> Path | None:
+    """The module a data set is in, the engine's own or the user's."""
     from engine import signatures
 
-    try:
-        return signatures.dataset(name, folder).file
-    except EngineError:
-        return None
+    if ":" in name:
+        return signatures.user_file(name.partition(":")[0], folder)
+    module = signatures.own_module("data", name)
+    return Path(__file__).parent / "data" / f"{module}.py" if module else None
 
 
 def _time(path: Path) -> int:
@@ -216,12 +215,13 @@ def _declared(source: Path, _changed: int) -> tuple[str, ...]:
 
 def _folders(path: Path) -> Iterator[Path]:
     """The folders inside `path`, however deep, up to a number that keeps this quick."""
-    waiting, seen = [path], 0
+    waiting, seen = [str(path)], 0
     while waiting and seen < _FOLDERS:
         try:
-            inside = sorted(p for p in waiting.pop().iterdir() if p.suffix == "" and p.is_dir())
+            with os.scandir(waiting.pop()) as entries:
+                inside = sorted(entry.path for entry in entries if entry.is_dir())
         except OSError:
             continue
         seen += len(inside)
         waiting.extend(inside)
-        yield from inside
+        yield from map(Path, inside)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.data_folder import locate
 from engine.dataset import Dataset, Split
 from engine.errors import DataError, SettingsError
 from engine.image_cache import read_images
@@ -30,8 +31,8 @@ def load(root: Path, *, path: str, size: int | None = None, channels: int = 3) -
         raise SettingsError(f"data.channels = {channels}: it must be 1 (grey) or 3 (colour)")
     if size is not None and not 1 <= size <= 4096:
         raise SettingsError(f"data.size = {size}: it must be from 1 to 4096")
-    folder = root / Path(path).expanduser()
-    if not path.strip() or "\0" in path or not folder.is_dir():
+    folder = locate(path, root)
+    if folder is None or not folder.is_dir():
         raise DataError(
             f"no folder {path!r} beside experiments.toml, nor in the data folder {root}",
             hint="set data.path to a folder of images: absolute, or relative to one of the two",

@@ -194,7 +194,7 @@ async def test_text_of_the_run_cannot_act_on_the_terminal_or_the_markup(runs: Pa
 async def test_tabs_turn_by_arrows_letters_numbers_and_clicks(runs: Path) -> None:
     async with opened(runs) as (pilot, screen):
         for key, title in [("right", "Data"), ("l", "Evaluation"), ("tab", "Checkpoints"), ("h", "Evaluation"),
-                           ("left", "Data"), ("shift+tab", "Curves"), ("left", "Notes"), ("right", "Curves"),
+                           ("left", "Data"), ("shift+tab", "Curves"), ("left", "System"), ("right", "Curves"),
                            ("5", "Model"), ("8", "Notes")]:  # fmt: skip
             await press(pilot, key)
             assert title == screen.tab.TITLE
@@ -334,6 +334,23 @@ async def test_the_keys_of_the_curves(runs: Path) -> None:
         assert screen.tab.charts[0].plot.zoom is None
         await press(pilot, "comma")
         assert screen.tab.charts[0].plot.cursor is not None
+
+
+async def test_what_was_measured_of_the_machine_has_a_tab(runs: Path) -> None:
+    async with opened(runs) as (pilot, _):
+        await seen(pilot, "loss")
+        await press(pilot, "9")
+        await seen(pilot, "Nothing was measured")
+        with SeriesWriter(RunPaths(runs / "e0001").series) as writer:
+            for step in range(10, 100, 10):
+                writer.log(step, {"time/samples_per_second": 900.0 + step, "system/memory/gpu0": 0.5})
+        await seen(pilot, "samples_per_second", "memory", "990")
+
+
+async def test_a_resumed_run_shows_where(runs: Path) -> None:
+    append_event(RunPaths(runs / "e0001"), "resumed", step=300)
+    async with opened(runs) as (pilot, _):
+        await seen(pilot, "resumed")
 
 
 async def test_a_metric_is_added_and_taken_away(runs: Path) -> None:
@@ -552,3 +569,29 @@ async def test_an_ended_run_is_not_drawn_again(runs: Path, monkeypatch: pytest.M
         monkeypatch.setattr(screen.head, "show", taken.append)
         await pilot.pause(1.3)
         assert not taken
+
+
+async def test_a_new_run_starts_from_a_checkpoint_with_the_runs_own_settings(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def launch(_: object, request: Any) -> RunPaths:
+        asked.append(request)
+        return RunPaths(runs / "e0001")
+
+    monkeypatch.setattr("engine.launch.launch", launch)
+    path = runs / "e0001" / "run.json"
+    info = json.loads(path.read_text())
+    info["settings"]["optimizer"] = {"name": "Adam", "lr": 0.0123}
+    info["settings"]["model"] = {"name": "mlp", "hidden": [64]}
+    path.write_text(json.dumps(info))
+    async with opened(runs) as (pilot, _):
+        await press(pilot, "4")
+        await seen(pilot, "last", "best")
+        await press(pilot, "n")
+        await seen(pilot, "Launch digits-mlp from e0001:last", "train --from")
+        await press(pilot, "enter")
+        await until(pilot, lambda: asked)
+    assert asked[0].parent == "e0001:last"
+    assert asked[0].settings.optimizer == {"name": "Adam", "lr": 0.0123}

@@ -77,9 +77,15 @@ def test_a_series_that_appears_later_is_found(finished: RunPaths) -> None:
 
 
 def test_series_are_not_read_for_other_tabs(finished: RunPaths) -> None:
-    store = Store(finished)
-    store.tick(Wants("log", SERIES))
-    assert not store.caches
+    store = Store(live(finished))
+    store.tick(CURVES)
+    store.tick(Wants("log"))
+    with SeriesWriter(finished.series) as writer:
+        writer.log(410, {"train/loss": 0.123})
+    assert store.tick(Wants("log")) is None
+    assert store.caches["train/loss"].count == 40
+    assert store.tick(CURVES) is not None
+    assert store.caches["train/loss"].count == 41
 
 
 def test_findings_and_warnings_newest_first_as_they_are_written(finished: RunPaths) -> None:

@@ -37,6 +37,17 @@ def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[
     return panels
 
 
+def system_panels(names: Sequence[str]) -> list[Panel]:
+    """The panels of what was measured of the machine and of speed: series that share their first two parts in one."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        head, _, rest = name.partition("/")
+        if head in ("system", "time") and rest:
+            groups.setdefault(f"{rest.partition('/')[0]}", []).append(name)
+    order = sorted(groups, key=lambda title: (title != "samples_per_second", title))
+    return [Panel(title, tuple(groups[title])) for title in order]
+
+
 def _base(name: str) -> str:
     split, slash, rest = name.partition("/")
     return rest if slash and split in _SPLITS else name

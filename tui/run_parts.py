@@ -146,20 +146,22 @@ class EventsFile:
         """How many there were in all."""
         self.pauses: tuple[tuple[float, float], ...] = ()
         """Unix times between which the run did not run."""
+        self.resumes: tuple[tuple[int, float], ...] = ()
+        """Step and Unix time of each sitting's start but the first."""
 
     def update(self) -> bool:
         """Read what was appended; whether findings or pauses changed."""
         now = stamp(self.path)
         if now == self._stamp:
             return False
-        before = (self.count, self.pauses)
+        before = (self.count, self.resumes)
         replaced = self._stamp is not None and (now is None or now[0] != self._stamp[0] or now[1] < self._offset)
         self._stamp = now
         if replaced:
             self._reset()
         if now is not None:
             self._read()
-        if (self.count, self.pauses) == before:
+        if (self.count, self.resumes) == before:
             return False
         self.findings = tuple(reversed(self._findings))
         return True
@@ -190,8 +192,10 @@ class EventsFile:
             event = _DECODER.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        if event.event == "resumed" and self._last_time and event.time > self._last_time:
-            self.pauses = (*self.pauses[-200:], (self._last_time, event.time))
+        if event.event == "resumed":
+            self.resumes = (*self.resumes[-200:], (event.step or 0, event.time))
+            if 0 < self._last_time < event.time:
+                self.pauses = (*self.pauses[-200:], (self._last_time, event.time))
         if event.event in ("finding", "warning"):
             level = "error" if event.level == "error" else "warning"
             text = str(event.message or event.kind)

@@ -62,6 +62,8 @@ class RunSnapshot:
     """Newest first."""
     finding_count: int = 0
     pauses: tuple[tuple[float, float], ...] = ()
+    resumes: tuple[tuple[int, float], ...] = ()
+    """Step and Unix time where the run went on after a pause."""
     series: tuple[str, ...] = ()
     """The names of all series there are."""
     series_version: int = 0
@@ -220,6 +222,7 @@ class RunStore:
             findings=self._events.findings,
             finding_count=self._events.count,
             pauses=self._events.pauses,
+            resumes=self._events.resumes,
             series=self._series,
             series_version=sum(cache.version for cache in caches),
             points=sum(cache.count for cache in caches),
@@ -286,8 +289,6 @@ class RunStore:
 
     def _update_series(self, wants: Wants) -> bool:
         changed = self._list_series()
-        if wants.tab != "curves":
-            return changed
         for name in wants.series:
             cache = self.caches.get(name)
             if cache is None:

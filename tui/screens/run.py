@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tui.widgets.run_tab import RunTab
 
-TITLES = ("Curves", "Data", "Evaluation", "Checkpoints", "Model", "Log", "Settings", "Notes")
+TITLES = ("Curves", "Data", "Evaluation", "Checkpoints", "Model", "Log", "Settings", "Notes", "System")
 
 
 class RunRead(Message):
@@ -67,6 +67,10 @@ def make_tab(title: str) -> RunTab:
         from tui.widgets.run_settings import SettingsTab
 
         return SettingsTab()
+    if title == "System":
+        from tui.widgets.run_system import SystemTab
+
+        return SystemTab()
     from tui.widgets.run_notes import NotesTab
 
     return NotesTab()

@@ -83,6 +83,9 @@ class CurvesTab(RunTab, can_focus=True):
     CurvesTab.-waiting #charts { display: none; }
     """
 
+    nothing = "This run has no curves: it ended before the first step."
+    """What is said of a run that has ended without any."""
+
     def __init__(self) -> None:
         super().__init__()
         self.smoothing = 0.6
@@ -113,11 +116,12 @@ class CurvesTab(RunTab, can_focus=True):
 
     def wants(self) -> Wants:
         """The series of the panels, and the epochs, for the axis."""
-        panels = self._panels_now(self.snapshot)
+        panels = self.panels_now(self.snapshot)
         shown = [name for panel in panels for name in panel.series]
         return Wants(self.NAME, (*dict.fromkeys([*shown, "epoch"]),), log_lines=8)
 
-    def _panels_now(self, snapshot: RunSnapshot) -> list[Panel]:
+    def panels_now(self, snapshot: RunSnapshot) -> list[Panel]:
+        """What there is to draw."""
         best = snapshot.best
         checkpoint = snapshot.info.settings.get("checkpoint")
         monitor = best[0] if best else str((checkpoint if isinstance(checkpoint, dict) else {}).get("monitor") or "")
@@ -127,14 +131,14 @@ class CurvesTab(RunTab, can_focus=True):
         """Draw what was appended."""
         if not self.is_mounted:
             return
-        panels = self._panels_now(snapshot)
+        panels = self.panels_now(snapshot)
         read = all(name in self.store.caches for panel in panels for name in panel.series)
         self._say_waiting(snapshot, bool(panels) and snapshot.points > 0)
         if panels != self._panels and read:
             self._panels = panels
             self._make_charts()
             self._place()
-        key = (snapshot.best, snapshot.pauses, snapshot.alive, snapshot.data, tuple(sorted(self.store.caches)))
+        key = (snapshot.best, snapshot.resumes, snapshot.alive, snapshot.data, tuple(sorted(self.store.caches)))
         if read and key != self._drawn:
             self._drawn = key
             self._dress(snapshot)
@@ -148,7 +152,9 @@ class CurvesTab(RunTab, can_focus=True):
         self.waiting.set_class(not points, "-shown")
         if points:
             return
-        if snapshot.series and not snapshot.points:
+        if snapshot.points and not self.panels_now(snapshot):
+            self.waiting.say(self.nothing, ())
+        elif snapshot.series and not snapshot.points:
             self.waiting.say("reading the curves…" if not snapshot.alive else "waiting for the first step…", ())
         elif snapshot.status == "queued":
             self.waiting.say("queued: waiting for a free device", snapshot.log_end)
@@ -156,7 +162,7 @@ class CurvesTab(RunTab, can_focus=True):
             doing = {"starting": "starting: ", "stopping": "stopping: "}.get(snapshot.status, "")
             self.waiting.say(f"{doing}waiting for the first step…", snapshot.log_end)
         else:
-            self.waiting.say("This run has no curves: it ended before the first step.", snapshot.log_end)
+            self.waiting.say(self.nothing, snapshot.log_end)
 
     def _make_charts(self) -> None:
         """One chart a panel; those there are stay."""
@@ -170,49 +176,52 @@ class CurvesTab(RunTab, can_focus=True):
 
     def _dress(self, snapshot: RunSnapshot) -> None:
         """Give the charts their curves, marks and baselines."""
-        caches, state = self.store.caches, snapshot.state
-        per_epoch = state.step / state.epoch if state.epoch else None
-        firsts = [first for cache in caches.values() if (first := cache.first_time)]
-        start = min(firsts, default=None)
+        counted = "epoch" in self.store.caches or snapshot.state.epoch
+        axis = XAxis.STEP if self.axis is XAxis.EPOCH and not counted else self.axis
+        framed = self.has_class("-framed")
         for chart, panel in zip(self.charts, self._panels, strict=False):
-            curves = []
-            for name in panel.series:
-                split = name.partition("/")[0]
-                smooth = None if split == "train" and panel.title != "learning rate" else 0.0
-                curves.append(
-                    Curve(
-                        safe(_NAMES.get(split, name)) if "/" in name and split in _NAMES else safe(panel.title),
-                        caches[name],
-                        _COLORS.get(split, "curve-0"),
-                        smooth=smooth,
-                        start=start,
-                        epochs=caches.get("epoch"),
-                        steps_per_epoch=per_epoch,
-                        pauses=snapshot.pauses,
-                    )
-                )
-            framed = self.has_class("-framed")
             chart.border_title = safe(panel.title) if framed else None
             chart.change(
                 title="" if framed else safe(panel.title),
-                curves=tuple(curves),
+                curves=tuple(self._curve(name, panel, snapshot) for name in panel.series),
                 marks=self._marks(panel, snapshot),
                 baselines=self._baselines(panel, snapshot),
                 live=snapshot.alive,
-                x_axis=self.axis,
+                x_axis=axis,
                 smooth=self.smoothing,
                 robust=self.robust,
                 log_y=self.log_y and not is_share(panel),
                 cursor=self.cursor,
             )
 
+    def _curve(self, name: str, panel: Panel, snapshot: RunSnapshot) -> Curve:
+        """A series as it is drawn: what is measured at every step smoothed, evaluations as they are."""
+        caches, state = self.store.caches, snapshot.state
+        split, slash, rest = name.partition("/")
+        label = _NAMES.get(split, rest) if slash else panel.title
+        if slash and split not in _NAMES:
+            label = rest.partition("/")[2] or rest
+        smoothed = split == "train" or (split not in _NAMES and bool(slash))
+        position = panel.series.index(name)
+        return Curve(
+            safe(label),
+            caches[name],
+            _COLORS.get(split, f"curve-{position}"),
+            smooth=None if smoothed else 0.0,
+            start=min((first for cache in caches.values() if (first := cache.first_time)), default=None),
+            epochs=caches.get("epoch"),
+            steps_per_epoch=state.step / state.epoch if state.epoch else None,
+            pauses=snapshot.pauses,
+        )
+
     def _marks(self, panel: Panel, snapshot: RunSnapshot) -> tuple[Mark, ...]:
-        """The best checkpoint, where its metric is drawn; in the other panels of that split its place alone."""
+        """Where the run was resumed, and the best value, where its metric is drawn."""
+        marks = [Mark(step, label="resumed", color="muted", time=at) for step, at in snapshot.resumes[-20:]]
         best = snapshot.best
-        if best is None or best[0] not in panel.series or not best[3]:
-            return ()
-        name, value, _, step = best
-        return (Mark(step, value, number(value), symbol("star"), curve=panel.series.index(name)),)
+        if best is not None and best[0] in panel.series and best[3]:
+            name, value, _, step = best
+            marks.append(Mark(step, value, number(value), symbol("star"), curve=panel.series.index(name)))
+        return tuple(marks)
 
     @staticmethod
     def _baselines(panel: Panel, snapshot: RunSnapshot) -> tuple[Baseline, ...]:

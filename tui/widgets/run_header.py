@@ -110,19 +110,19 @@ class TabLine(Widget):
         self.active = active
         self.refresh()
 
-    def _labels(self, width: int) -> list[str]:
-        """Numbers and names where there is room, else names, else their beginnings."""
+    def _labels(self, width: int) -> tuple[list[str], int]:
+        """Numbers and names where there is room, else names, else their beginnings; and the cells between them."""
         numbered = [f"{index} {title}" for index, title in enumerate(self.titles, 1)]
         for labels in (numbered, list(self.titles), [title[:5] for title in self.titles], [t[:3] for t in self.titles]):
-            if sum(map(len, labels)) + 3 * len(labels) <= width:
-                return labels
-        return [title[:1] for title in self.titles]
+            for gap in (3, 2):
+                if sum(map(len, labels)) + gap * len(labels) < width:
+                    return labels, gap
+        return [title[:1] for title in self.titles], 1
 
     def render_line(self, y: int) -> Strip:
         """The names."""
         width, ink = self.size.width, inks(self.app)
-        labels = self._labels(width)
-        gap = 3 if sum(map(len, labels)) + 3 * len(labels) <= width else 1
+        labels, gap = self._labels(width)
         lit = ink.accent + Style(bold=True, underline=True)
         line: Line = [(" ", ink.text)]
         self._zones, at = [], 1

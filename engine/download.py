@@ -109,7 +109,8 @@ def _receive(url: str, path: Path, file: IO[bytes], sha256: str, otherwise: str)
         raise _unreachable(url, path, f"the server answered {error.code} {error.reason}", otherwise) from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
-        raise _unreachable(url, path, str(reason) or type(error).__name__, otherwise) from None
+        said = getattr(reason, "strerror", None) or str(reason) or type(error).__name__
+        raise _unreachable(url, path, said, otherwise) from None
 
 
 def _copy(response: Any, file: IO[bytes], name: str, sha256: str) -> str:

@@ -55,6 +55,12 @@ def across(digests: Mapping[str, Digests]) -> dict[str, dict[str, int]]:
     return found
 
 
+def known_rows(earlier: Digests, later: Digests) -> NDArray[np.bool_]:
+    """(n,) whether each row of the later split stands in the earlier one."""
+    known = set(earlier)
+    return np.array([digest in known for digest in later], np.bool_)
+
+
 def fingerprint(digests: Mapping[str, Digests], classes: tuple[str, ...]) -> str:
     """What tells this data, its order, labels and splits from any other: 32 hexadecimal digits."""
     total = hashlib.blake2b("\0".join(classes).encode("utf-8", "surrogatepass"), digest_size=16)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.data_folder import data_root, locate
 from engine.dataset import Dataset, Split
-from engine.duplicates import across, fingerprint, group_numbers, input_digests, row_digests
+from engine.duplicates import across, fingerprint, group_numbers, input_digests, known_rows, row_digests
 from engine.errors import DataError, SettingsError
 from engine.settings import DataOptions, Settings
 from engine.stratify import choose, share_of
@@ -43,6 +43,9 @@ class Prepared:
     """Rows of one split that stand in another with the same label, by pair of splits."""
     duplicate_inputs: dict[str, dict[str, int]]
     """The same, whatever the label."""
+    leaked: dict[str, NDArray[np.bool_]]
+    """For validation and test, (n,) whether a row stands in the train split with the same label: so that scores can be
+    given without them."""
     fingerprint: str
     seconds: float
     """What loading and splitting took."""
@@ -231,14 +234,15 @@ def _limited(dataset: Dataset, options: DataOptions) -> Dataset:
 def _finish(dataset: Dataset, source: Split, options: DataOptions, own: dict[str, Any], started: float) -> Prepared:
     inputs = {name: input_digests(split) for name, split in dataset.splits.items()}
     rows = {name: row_digests(inputs[name], split.labels) for name, split in dataset.splits.items()}
-    found, found_inputs = across(rows), across(inputs)
+    shared, shared_inputs = across(rows), across(inputs)
     if options.leak == "error":
-        _refuse_leak(found_inputs, dataset)
+        _refuse_leak(shared_inputs, dataset)
     if dataset.fit is not None:
         dataset = dataset.fit(dataset)
     _check_finite(dataset, options.name)
+    leaked = {part: known_rows(rows["train"], found) for part, found in rows.items() if part != "train"}
     marked = fingerprint(rows, dataset.classes)
-    return Prepared(dataset, source, options, own, found, found_inputs, marked, time.perf_counter() - started)
+    return Prepared(dataset, source, options, own, shared, shared_inputs, leaked, marked, time.perf_counter() - started)
 
 
 def _refuse_leak(found: Mapping[str, Mapping[str, int]], dataset: Dataset) -> None:

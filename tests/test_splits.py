@@ -140,6 +140,8 @@ def test_names_are_split_as_in_the_report(real_data: Path, monkeypatch: pytest.M
     assert len(found.source) == 13_374
     assert len(np.unique(splits["validation"].labels)) == 18
     assert found.duplicate_inputs["train/validation"] == {"rows": 0, "distinct": 0}
+    assert int(found.leaked["test"].sum()) == found.duplicates["train/test"]["rows"] > 600
+    assert found.leaked["validation"].shape == (1_338,)
     apart = prepared(name="names", validation=0.1, group_duplicates=False)
     assert len(apart.dataset.splits["validation"]) == 1_338
     assert apart.duplicate_inputs["train/validation"]["rows"] > 50

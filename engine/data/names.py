@@ -37,7 +37,7 @@ def load(root: Path) -> Dataset:
 def _rows(root: Path, relative: str) -> list[tuple[str, str]]:
     name = Path(relative).name
     url, sha256 = ADDRESS + name, SHA256[name]
-    otherwise = 'try the generated stand-in: data.name = "names_demo" (experiment names-demo)'
+    otherwise = 'try the generated stand-in: data.name = "names-demo"'
     path = require(root, relative, url, sha256=sha256, otherwise=otherwise)
     try:
         packed = path.read_bytes()

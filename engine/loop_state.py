@@ -71,6 +71,6 @@ def every(text: str) -> Every:
     Raises:
         SettingsError: anything else.
     """
-    from engine.checks import parse_every
+    from engine.rules import parse_every
 
     return Every(*parse_every(text))

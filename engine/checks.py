@@ -308,11 +308,11 @@ class Checker:
         """What no single key shows: something is missing, or two keys do not go together."""
         if self.complete:
             for kind in ("data", "model"):
-                if not table.get(kind) and (kind not in table or table[kind] == {}):
+                if kind not in table:
                     self.fault((kind,), f"{kind} is missing", f'such as {kind} = {{ name = "{_EXAMPLE[kind]}" }}')
         for key in [key for key in TYPED if key in clean and clean[key] is None]:
             del clean[key]
-        if not self.deep or self.faults:
+        if not (self.deep and self.complete) or self.faults:
             return
         train: Train = clean.get("train", Train())
         if train.epochs is None and train.steps is None:

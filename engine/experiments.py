@@ -203,7 +203,7 @@ def _read_experiment(source: Source, name: str, folder: Path) -> Experiment | tu
     if problem is not None:
         problems.append(problem)
     settings: Settings | None = None
-    if problem is None:
+    if problem is None and not any(fault.path == ("extends",) for fault in faults):
         complete = "command" not in table
         first = () if faults else next(combinations(table.get("matrix") or {}), ())
         settings, found = checked(table, first, folder, deep=False, complete=complete)

@@ -205,4 +205,7 @@ def _unquoted(key: str) -> str:
         return key
     import tomli
 
-    return str(tomli.loads(f"v = {key}")["v"])
+    try:
+        return str(tomli.loads(f"v = {key}")["v"])
+    except tomli.TOMLDecodeError:
+        return key

@@ -22,6 +22,9 @@ from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
 if TYPE_CHECKING:
     from textual.command import Provider
     from textual.notifications import SeverityLevel
+    from textual.worker import Worker
+
+    from tui.run_view import View
 
 TICK_SECONDS = 1.0
 """How often live runs are looked at."""
@@ -65,23 +68,50 @@ class DltuiApp(App[None]):
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_provider}
     COMMAND_PALETTE_DISPLAY = "^p"
     ENABLE_SELECT_AUTO_SCROLL = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (12, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (no ClassVar in Textual)
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "go('experiments')", "Experiments", show=False, id="app.experiments", tooltip="Show the experiments"),
+        Binding(
+            "1", "go('experiments')", "Experiments", show=False, id="app.experiments", tooltip="Show the experiments"
+        ),
         Binding("2", "go('runs')", "Runs", show=False, id="app.runs", tooltip="Show all runs"),
         Binding("3", "go('devices')", "Devices", show=False, id="app.devices", tooltip="Show the CPU and the GPUs"),
         Binding("question_mark,f1", "help", "help", show=False, id="app.help", tooltip="Show the keys that work here"),
-        Binding("ctrl+t", "toggle_theme", "Light or dark", show=False, id="app.theme",
-                tooltip="Switch between the dark and the light theme"),
-        Binding("M", "toggle_mouse", "Mouse", show=False, id="app.mouse",
-                tooltip="Leave the mouse to the terminal, to mark and copy text; again to take it back"),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend",
-                tooltip="Go to the shell; `fg` comes back"),
+        Binding(
+            "ctrl+t",
+            "toggle_theme",
+            "Light or dark",
+            show=False,
+            id="app.theme",
+            tooltip="Switch between the dark and the light theme",
+        ),
+        Binding(
+            "M",
+            "toggle_mouse",
+            "Mouse",
+            show=False,
+            id="app.mouse",
+            tooltip="Leave the mouse to the terminal, to mark and copy text; again to take it back",
+        ),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend",
+            show=False,
+            id="app.suspend",
+            tooltip="Go to the shell; `fg` comes back",
+        ),
         Binding("q", "quit", "quit", show=False, id="app.quit", tooltip="Quit; trainings go on without the program"),
-        Binding("ctrl+c,ctrl+q", "quit", "Quit", show=False, priority=True, id="app.quit-now",
-                tooltip="Quit from anywhere; trainings go on without the program"),
-    ]  # fmt: skip
+        Binding(
+            "ctrl+c,ctrl+q",
+            "quit",
+            "Quit",
+            show=False,
+            priority=True,
+            id="app.quit-now",
+            tooltip="Quit from anywhere; trainings go on without the program",
+        ),
+    ]
 
     def __init__(self, store: Store, *, open_run: str | None = None) -> None:
         super().__init__()
@@ -134,9 +164,12 @@ class DltuiApp(App[None]):
             if changed:
                 self._tell()
         self._tell()
+        self._check_experiments(worker)
         asked = 0.0
         while not (self._leaving.is_set() or worker.is_cancelled):
             changed = self.store.refresh()
+            if self.store.unchecked:
+                self._check_experiments(worker)
             if time.monotonic() - asked >= self.device_seconds and not self._leaving.is_set():
                 asked = time.monotonic()
                 changed = self.store.refresh_devices() or changed
@@ -144,6 +177,14 @@ class DltuiApp(App[None]):
                 self._tell()
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
+
+    def _check_experiments(self, worker: Worker[Any]) -> None:
+        """Check every experiment against what it names; it takes a while, and nothing waits for it."""
+        for changed in self.store.check_experiments():
+            if self._leaving.is_set() or worker.is_cancelled:
+                return
+            if changed:
+                self._tell()
 
     device_seconds = DEVICE_SECONDS
     """How often the devices are asked; a screen that shows them asks more often."""
@@ -159,7 +200,7 @@ class DltuiApp(App[None]):
         """Hand the snapshot to the screens in sight; the others take it when they come back."""
         for screen in self.screen_stack:
             take = getattr(screen, "take_snapshot", None)
-            if take is not None:
+            if take is not None and screen.is_mounted:
                 take(message.snapshot)
 
     @property
@@ -177,8 +218,18 @@ class DltuiApp(App[None]):
             while len(self.screen_stack) > 1:
                 self.pop_screen()
 
+    def show_runs(self, view: View) -> None:
+        """Show the runs that `view` asks for."""
+        from tui.screens.runs import RunsScreen
+
+        self.action_go("runs")
+        if isinstance(self.screen, RunsScreen):
+            self.screen.show_view(view)
+
     def open_run(self, run_id: str) -> None:
         """Show a run; a toast says when there is none of that id."""
+        if getattr(self.screen, "run_id", None) == run_id:
+            return  # a double click is two clicks
         from engine.errors import EngineError
 
         try:
@@ -232,7 +283,11 @@ class DltuiApp(App[None]):
                 driver._enable_mouse_support()
             else:
                 driver._disable_mouse_support()
-        self.notify("The mouse works here again" if self.mouse_on else "The terminal has the mouse: mark and copy; M takes it back")
+        self.notify(
+            "The mouse works here again"
+            if self.mouse_on
+            else "The terminal has the mouse: mark and copy; M takes it back"
+        )
 
     # saying things
 

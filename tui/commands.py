@@ -58,7 +58,8 @@ class Everything(Provider):
     def actions(self) -> Iterator[Command]:
         """What the keys of the present screen do."""
         seen: set[str] = set()
-        for active in self.screen.active_bindings.values():
+        screen = self.screen
+        for active in sorted(screen.active_bindings.values(), key=lambda item: item.node is screen.app):
             binding = active.binding
             moving = (binding.id or "").startswith(("list.", "pane."))
             if binding.system or moving or not binding.tooltip or binding.action in seen or not active.enabled:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.messages import DataSummarised
@@ -74,7 +75,7 @@ def engine_command(*arguments: str) -> list[str]:
 
 def engine_environment() -> dict[str, str]:
     """This process's environment, with the engine it uses importable."""
-    own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(part for part in (own, os.environ.get("PYTHONPATH", "")) if part)
     return {**os.environ, "PYTHONPATH": path}
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.index import Row
     from tui.store import Store
 
-LABEL = 12
+LABEL = 11
 """Cells of the labels at the left."""
 LAST_RUNS = 6
 MOST_CLASSES = 24
@@ -59,6 +59,7 @@ def read(store: Store, name: str) -> Details:
     settings = experiment.settings
     return Details(
         name=name,
+        problems=tuple(store.snapshot.faults.get(name, ())),
         description=settings.description,
         motivation=settings.motivation,
         tags=tuple(settings.tags),
@@ -75,7 +76,7 @@ def _summary(store: Store, experiment: Experiment) -> dict[str, Any] | None:
 
     if experiment.command is not None:
         return None
-    return cached(store.runs, experiment.settings.data, experiment.folder)
+    return cached(store.runs, experiment.settings.data, experiment.folder, data_dir=experiment.settings.data_dir)
 
 
 def _many(experiment: Experiment) -> str:
@@ -97,7 +98,7 @@ def _tables(experiment: Experiment) -> dict[str, dict[str, Any]]:
     return tables
 
 
-# ---------------------------------------------------------------------------------------------------------------- drawing
+# ------------------------------------------------------------------------------------------------------------ drawing
 
 
 def draw(details: Details, width: int, ink: Inks) -> list[Line]:
@@ -162,7 +163,9 @@ def _class_lines(details: Details, width: int, ink: Inks) -> list[Line]:
         return [*summary_lines(details.summary, width, ink), []]
     if not details.data_state:
         return []
-    lines: list[Line] = [[(pad("Classes", LABEL), ink.strong), (fit(safe(details.data_state), width - LABEL), ink.muted)]]
+    lines: list[Line] = [
+        [(pad("Classes", LABEL), ink.strong), (fit(safe(details.data_state), width - LABEL), ink.muted)]
+    ]
     lines += [[(" " * LABEL, ink.text), (line, ink.muted)] for line in wrap(safe(details.data_hint), width - LABEL, 4)]
     return [*lines, []]
 
@@ -171,27 +174,21 @@ def summary_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Lin
     """A data summary: the splits' counts, a bar for each class, and what always answering the largest one scores."""
     splits, source = summary.get("splits") or {}, (summary.get("source") or {}).get("train")
     counts = f" {symbol('dot')} ".join(f"{safe(name)} {_count(split):,}" for name, split in splits.items())
-    lines: list[Line] = []
-    for position, row in enumerate(wrap(counts, width - LABEL)):
-        lines.append([(pad("Classes" if not position else "", LABEL), ink.strong), (row, ink.text)])
+    lines: list[Line] = [[("Classes", ink.strong)], *([(row, ink.text)] for row in wrap(counts, width))]
     majority = summary.get("majority") or {}
     shown = (source or splits.get("train") or {}).get("classes") or {}
     if source:
-        lines.append(_indented(_source_words(source, majority), width, ink.muted))
+        lines.append([(fit(_source_words(source, majority), width), ink.muted)])
     lines += _bars(shown, width, ink)
     if majority.get("class") is not None:
         words = f"always answering {safe(majority['class'])} scores {percent(majority.get('share'))}"
-        lines.append(_indented(words, width, ink.warning))
+        lines.append([(fit(words, width), ink.warning)])
     lines += _warnings(summary, width, ink)
     return lines
 
 
 def _count(split: Mapping[str, Any]) -> int:
     return int(split.get("count") or 0)
-
-
-def _indented(text: str, width: int, style: Style) -> Line:
-    return [(" " * LABEL, style), (fit(text, width - LABEL), style)]
 
 
 def _source_words(source: Mapping[str, Any], majority: Mapping[str, Any]) -> str:
@@ -224,7 +221,8 @@ def _warnings(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
         rows = found.get("rows") if isinstance(found, dict) else None
         if rows and "train/" in f"{pair}/":
             inside = pair.partition("/")[2] or pair
-            words = f"{symbol('warning')} {rows:,} {safe(inside)} rows ({found.get('distinct', 0):,} distinct) are in train too"
+            distinct = found.get("distinct", 0)
+            words = f"{symbol('warning')} {rows:,} {safe(inside)} rows ({distinct:,} distinct) are in train too"
             lines += [[(line, ink.warning)] for line in wrap(words, width, 3)]
     if summary.get("note"):
         lines += [[(line, ink.muted)] for line in wrap(safe(summary["note"]), width, 3)]
@@ -257,8 +255,9 @@ def run_words(row: Row, now: float) -> str:
         return row.state if done is None else f"{row.state} {100 * done:.0f} %"
     when = age(row.ended or row.started or row.created, now)
     when = "" if when == dash() else (when if when == "now" else f"{when} ago")
-    cause = f": {safe(row.cause)}" if row.cause and row.state != "finished" else ""
-    return " ".join(part for part in (row.state, when) if part) + cause
+    if row.state == "finished":
+        return when
+    return f"{row.state}: {safe(row.cause)}" if row.cause else f"{row.state} {when}".strip()
 
 
 def progress(row: Row) -> float | None:

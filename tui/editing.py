@@ -19,7 +19,7 @@ _LINE_WITH_PLUS = {"nano", "vim", "vi", "nvim", "emacs", "micro", "kak", "hx", "
 
 
 def edit_experiments(app: DltuiApp, name: str | None) -> None:
-    """Suspend the app and edit the experiments; the packaged file is copied to ./experiments.toml first, and that is said.
+    """Suspend the app and edit the experiments; the packaged file is copied to ./experiments.toml first.
 
     Raises:
         RunError: there is no editor, or the file cannot be copied.

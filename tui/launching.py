@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RunError
@@ -31,6 +32,10 @@ class Order:
     seeds: int | None = None
     note: str = ""
     tags: tuple[str, ...] = ()
+    parent: str | None = None
+    """`e0042:best` where the run goes on from a checkpoint; then `base` and `folder` are those of that run."""
+    base: Settings | None = None
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -64,17 +69,25 @@ def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) ->
         typed: the setting being typed; it counts among the overrides once it holds an `=` and a value.
         most: completions wanted.
     """
-    from engine.experiments import completions, expand, flatten, resolve
+    from engine.experiments import apply_overrides, completions, expand, flatten, resolve
 
     pending = (typed.strip(),) if _complete(typed) else ()
     found: tuple[tuple[str, str], ...] = ()
     own: dict[str, Any] = {}
     try:
-        base = resolve(file, order.experiment)
+        base = resolve(file, order.experiment) if order.base is None else order.base
         own = flatten(base)
         if typed.strip() and not pending:
-            found = tuple(completions(_base(file, order, base), typed.strip(), file.folder)[:most])
-        settings = expand(file, order.experiment, (*order.overrides, *pending), order.seeds)
+            settings_now = _base(file, order, base)
+            near = completions(settings_now, typed.strip(), file.folder)
+            if not near:  # `lr` finds optimizer.lr too
+                near = [pair for pair in completions(settings_now, "", file.folder) if typed.strip() in pair[0]]
+            found = tuple(near[:most])
+        overrides = (*order.overrides, *pending)
+        if order.base is None:
+            settings = expand(file, order.experiment, overrides, order.seeds)
+        else:
+            settings = [apply_overrides(base, overrides, order.folder or file.folder)]
     except EngineError as error:
         return Checked(order, error=error, was=own, completions=found)
     return Checked(order, tuple(settings), was=own, completions=found)
@@ -87,26 +100,29 @@ def _complete(typed: str) -> bool:
 
 def _base(file: ExperimentFile, order: Order, base: Settings) -> Settings:
     """The settings that completions are for: with what is changed already, where that is sound."""
-    from engine.experiments import resolve
+    from engine.experiments import apply_overrides, resolve
 
     if not order.overrides:
         return base
     with contextlib.suppress(EngineError):
+        if order.base is not None:
+            return apply_overrides(base, order.overrides, order.folder or file.folder)
         return resolve(file, order.experiment, order.overrides)
     return base
 
 
 def words(store: Store, order: Order) -> list[str]:
     """The arguments after `engine` of the command that does the same."""
-    given = ["--runs", str(store.root)] if str(store.root) != "runs" else []
+    usual = (store.cwd / store.root).absolute() == (store.cwd / "runs").absolute()
+    given = [] if usual else ["--runs", str(store.root)]
     if store.file is not None:
         given += ["--file", str(store.file)]
-    given += ["train", order.experiment]
+    given += ["train", "--from", order.parent] if order.parent else ["train", order.experiment]
     for override in order.overrides:
         given += ["-s", override]
     if order.device is not None:
         given += ["--device", order.device]
-    if order.seeds is not None:
+    if order.seeds is not None and order.parent is None:
         given += ["--seeds", str(order.seeds)]
     if order.note:
         given += ["--note", order.note]
@@ -136,7 +152,8 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
     request = LaunchRequest(
         experiment=order.experiment,
         settings=checked.settings[0],
-        folder=file.folder,
+        folder=order.folder or file.folder,
+        parent=order.parent,
         device=order.device,
         note=order.note,
         tags=order.tags,

@@ -40,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", nargs="?", metavar="RUN", help="open this run, such as e0042")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
-    parser.add_argument("--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)")
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
+    )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     return parser
 

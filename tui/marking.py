@@ -1,4 +1,4 @@
-"""What people do to runs from a list: mark, trash, restore, stop. Each says what it did; errors do not stop the others."""
+"""What people do to runs from a list: mark, trash, restore, stop. An error at one run does not stop the others."""
 
 from __future__ import annotations
 

@@ -29,8 +29,10 @@ class Preferences:
             return cls()
         if not isinstance(content, dict):
             return cls()
-        known = {field.name: field.default for field in fields(cls)}
-        return cls(**{key: value for key, value in content.items() if key in known and isinstance(value, type(known[key]))})
+        known: dict[str, Any] = {field.name: field.default for field in fields(cls)}
+        return cls(
+            **{key: value for key, value in content.items() if key in known and isinstance(value, type(known[key]))}
+        )
 
     def save(self) -> None:
         """Write them, if the folder can be written."""
@@ -41,5 +43,5 @@ class Preferences:
 
 
 def _path() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return Path(base) / "dltui" / "settings.json"
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path("~/.config").expanduser()) / "dltui" / "settings.json"

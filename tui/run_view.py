@@ -27,7 +27,7 @@ class View:
     """Only this experiment's runs."""
 
     def sorted_by(self, key: str) -> View:
-        """This view ordered by `key`: largest first, but losses and text smallest first; again by the same key, reversed."""
+        """This view by `key`: largest first, but losses and text smallest first; by the same key again, reversed."""
         if key == self.sort:
             return replace(self, descending=not self.descending)
         smallest_first = key.endswith("loss") or key in ("experiment", "state", "device", "name", "tags")

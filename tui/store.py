@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from engine.runs import RunsFolder
 
 if TYPE_CHECKING:
     from engine.devices import Device
-    from engine.experiments import Experiment, ExperimentFile
+    from engine.experiments import Experiment, ExperimentFile, Problem
 
 DEVICE_SECONDS = 5.0
 """How often the devices are asked while nothing shows them in full."""
@@ -59,6 +59,8 @@ class Snapshot:
     file: ExperimentFile | None = None
     file_error: EngineError | None = None
     """Why the file could not be read at all."""
+    faults: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    """What the closer look at each experiment found: arguments that what it names does not take."""
     running: int = 0
     queued: int = 0
     devices: tuple[Device, ...] = ()
@@ -85,6 +87,7 @@ class Store:
         self._lock = threading.Lock()
         self._stamp: tuple[str, int, int] | None = None
         self._history: dict[str, list[float]] = {}
+        self._checked: ExperimentFile | None = None
 
     # first, fast
 
@@ -113,9 +116,32 @@ class Store:
         if not force and self._file_stamp() == self._stamp:
             return False
         file, error = self._read_file()
-        snapshot = dataclasses.replace(self.snapshot, file=file, file_error=error)
+        snapshot = dataclasses.replace(self.snapshot, file=file, file_error=error, faults={})
         self._set(self._with_rows(snapshot, snapshot.rows))
         return True
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the experiments were read anew since they were last checked."""
+        return self.snapshot.file is not self._checked
+
+    def check_experiments(self) -> Iterator[bool]:
+        """Check each experiment's arguments against what it names; each step says whether the snapshot changed."""
+        from engine.experiments import expand
+
+        file = self._checked = self.snapshot.file
+        faults: dict[str, tuple[Problem, ...]] = {}
+        for name, experiment in dict(file.experiments if file is not None else {}).items():
+            yield False
+            if file is None or not experiment.runnable:
+                continue
+            try:
+                expand(file, name)
+            except EngineError as error:
+                faults[name] = _problems_of(error, name, experiment.line)
+        if self.snapshot.file is file and faults != self.snapshot.faults:
+            self._set(self._with_rows(dataclasses.replace(self.snapshot, faults=faults), self.snapshot.rows))
+            yield True
 
     def refresh_devices(self) -> bool:
         """Ask the devices; whether anything is different now."""
@@ -187,14 +213,23 @@ class Store:
         return dataclasses.replace(
             snapshot,
             rows=rows,
-            experiments=_entries(snapshot.file, rows),
+            experiments=_entries(snapshot, rows),
             running=sum(row.state in ALIVE for row in rows),
             queued=sum(row.state == "queued" for row in rows),
         )
 
 
-def _entries(file: ExperimentFile | None, rows: tuple[Row, ...]) -> tuple[ExperimentEntry, ...]:
+def _problems_of(error: EngineError, name: str, line: int) -> tuple[Problem, ...]:
+    """The problems an error tells of, one by one where it knows them."""
+    from engine.experiments import Problem
+
+    known = getattr(error, "problems", None)
+    return tuple(known) if known else (Problem(error.message, line, name, error.hint),)
+
+
+def _entries(snapshot: Snapshot, rows: tuple[Row, ...]) -> tuple[ExperimentEntry, ...]:
     """The experiments of the file with what their runs reached; experiments that only runs know of are not listed."""
+    file, faults = snapshot.file, snapshot.faults
     if file is None:
         return ()
     tallies: dict[str, _Tally] = {}
@@ -204,7 +239,9 @@ def _entries(file: ExperimentFile | None, rows: tuple[Row, ...]) -> tuple[Experi
             tally = tallies[row.experiment] = _Tally()
         tally.add(row)
     none = _Tally()
-    entries = [(e.line, _entry(e, tallies.get(name, none))) for name, e in file.experiments.items()]
+    entries = [
+        (e.line, _entry(e, tallies.get(name, none), faults.get(name, ()))) for name, e in file.experiments.items()
+    ]
     for name, problems in file.broken.items():
         tally = tallies.get(name, none)
         entry = ExperimentEntry(name, runs=tally.runs, live=tally.live, best=tally.best, problem=problems[0].message)
@@ -213,7 +250,7 @@ def _entries(file: ExperimentFile | None, rows: tuple[Row, ...]) -> tuple[Experi
     return tuple(entry for _, entry in entries)
 
 
-def _entry(experiment: Experiment, tally: _Tally) -> ExperimentEntry:
+def _entry(experiment: Experiment, tally: _Tally, faults: tuple[Problem, ...]) -> ExperimentEntry:
     settings = experiment.settings
     return ExperimentEntry(
         name=experiment.name,
@@ -223,6 +260,7 @@ def _entry(experiment: Experiment, tally: _Tally) -> ExperimentEntry:
         live=tally.live,
         best=tally.best,
         starred=tally.starred,
+        problem=faults[0].message if faults else "",
     )
 
 

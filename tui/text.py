@@ -60,7 +60,7 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 
 
 def wrap(text: str, width: int, most: int = 100) -> list[str]:
-    """Safe `text` broken at spaces into lines of at most `width` cells, the last one cut when there are more than `most`."""
+    """Safe `text` broken at spaces into at most `most` lines of at most `width` cells; the last one is cut."""
     lines: list[str] = []
     line = ""
     width = max(1, width)
@@ -118,14 +118,15 @@ def duration(seconds: float | None) -> str:
 
 
 def number(value: float | int | None, digits: int = 4) -> str:
-    """A metric's value: shares with `digits` decimals, large and small numbers shortened, never more than 9 characters."""
+    """A metric's value in at most 9 characters: shares with `digits` decimals, large and small numbers shortened."""
     if value is None:
         return dash()
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else ("inf" if value > 0 else "-inf")
     size = abs(value)
-    if size and (size < 1e-3 or size >= 1e6):
-        return f"{value:.2e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    if size and (size < 1e-3 or size >= 999_999.5):
+        decimals = 2 if 1e-99 < size < 1e99 else 1
+        return f"{value:.{decimals}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     if size >= 1000:
         return f"{value:,.0f}"
     if size >= 10:

@@ -64,6 +64,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "dash": ("–", "-"),
     "ellipsis": ("…", "~"),
     "full": ("█", "#"),
+    "track": ("░", "."),
     "rule": ("─", "-"),
     "bar": ("━", "="),
     "bar-end": ("╸", "="),

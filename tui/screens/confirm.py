@@ -19,7 +19,7 @@ from tui.widgets.footer import key_display
 from tui.widgets.line_input import LineInput
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line
+from tui.widgets.table import Line, plain
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -43,8 +43,8 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """The question in a frame, the keys in its lower edge."""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = safe(self._question, 56)
-            dialog.border_subtitle = f"{key_display('enter')} {safe(self._yes)}   esc no"
+            dialog.border_title = plain(self._question, 56)
+            dialog.border_subtitle = plain(f"{key_display('enter')} {safe(self._yes)}   esc no")
             yield LinesPane(self._lines)
 
     def _lines(self, width: int, ink: Inks) -> list[Line]:
@@ -75,8 +75,8 @@ class PromptScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """An input in a frame."""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = safe(self._title, 56)
-            dialog.border_subtitle = f"{key_display('enter')} set   esc cancel"
+            dialog.border_title = plain(self._title, 56)
+            dialog.border_subtitle = plain(f"{key_display('enter')} set   esc cancel")
             yield LineInput(self._value, placeholder=self._placeholder)
 
     @on(Input.Submitted)
@@ -137,8 +137,8 @@ class ChoiceScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The entries in a frame."""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = safe(self._title, 48)
-            dialog.border_subtitle = f"{key_display('enter')} choose   esc cancel"
+            dialog.border_title = plain(self._title, 48)
+            dialog.border_subtitle = plain(f"{key_display('enter')} choose   esc cancel")
             yield ChoiceList(self._choices)
 
     def on_mount(self) -> None:

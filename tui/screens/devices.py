@@ -15,7 +15,7 @@ from tui.text import safe, wrap
 from tui.theme import Inks, symbol
 from tui.widgets.device_list import device_lines
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line
+from tui.widgets.table import Line, plain
 
 WATCHED_SECONDS = 2.0
 """How often the devices are asked while they are in sight."""
@@ -42,7 +42,7 @@ class DevicesScreen(MainScreen):
         return Container(LinesPane(id="devices", classes="panel"), id="body")
 
     def on_mount(self) -> None:
-        self.pane.border_title = "Devices"
+        self.pane.border_title = plain("Devices")
         super().on_mount()
 
     def on_screen_resume(self) -> None:
@@ -65,15 +65,9 @@ class DevicesScreen(MainScreen):
 
     def action_runs(self) -> None:
         """Show the runs that are running."""
-        self.dltui.action_go("runs")
-        self.call_later(self._filter_runs)
-
-    def _filter_runs(self) -> None:
         from tui.run_view import View
-        from tui.screens.runs import RunsScreen
 
-        if isinstance(self.app.screen, RunsScreen):
-            self.app.screen.show_view(View(filter="state in (running, starting, stopping)"))
+        self.dltui.show_runs(View(filter="state in (running, starting, stopping)"))
 
     def action_back(self) -> None:
         """Go to the experiments."""
@@ -89,7 +83,9 @@ def _lines(snapshot: Snapshot, width: int, ink: Inks) -> list[Line]:
         if device.kind == "cpu":
             lines[-1:] = [*_cpu_runs(snapshot, width, ink), []]
     if snapshot.device_problem:
-        lines += [[(f"{symbol('warning')} {line}", ink.warning)] for line in wrap(safe(snapshot.device_problem), width - 2)]
+        lines += [
+            [(f"{symbol('warning')} {line}", ink.warning)] for line in wrap(safe(snapshot.device_problem), width - 2)
+        ]
     elif not any(device.kind == "cuda" for device in snapshot.devices):
         lines.append([("No NVIDIA GPU here. Trainings use the CPU.", ink.muted)])
     return lines
@@ -101,6 +97,10 @@ def _cpu_runs(snapshot: Snapshot, width: int, ink: Inks) -> list[Line]:
 
     rows = [row for row in snapshot.rows if row.live and row.device in ("cpu", "") and row.host in ("", hostname())]
     return [
-        [("       ", ink.text), (f"{symbol(row.state)} ", ink.state(row.state)), (safe(f"{row.run}  {row.experiment}", max(0, width - 9)), ink.text)]
+        [
+            ("       ", ink.text),
+            (f"{symbol(row.state)} ", ink.state(row.state)),
+            (safe(f"{row.run}  {row.experiment}", max(0, width - 9)), ink.text),
+        ]
         for row in rows
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import getters, on, work
@@ -19,9 +20,9 @@ from tui.text import safe, wrap
 from tui.theme import Inks
 from tui.widgets.experiment_list import ExperimentList
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.lines_pane import LinesPane
 from tui.widgets.line_list import LineList
-from tui.widgets.table import Line
+from tui.widgets.lines_pane import LinesPane
+from tui.widgets.table import Line, plain
 
 DETAILS_SECONDS = 0.08
 """How long the cursor rests before the details follow."""
@@ -35,18 +36,47 @@ class ExperimentsScreen(MainScreen):
     MODE = "experiments"
     PLACEHOLDER = "name, data set, model or tag"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "launch", "launch", id="experiments.launch", tooltip="Choose device and settings, then launch"),
-        Binding("space,i", "details", "details", id="experiments.details", tooltip="Show or hide the details on a narrow terminal"),
+        Binding(
+            "enter", "launch", "launch", id="experiments.launch", tooltip="Choose device and settings, then launch"
+        ),
+        Binding(
+            "space,i",
+            "details",
+            "details",
+            id="experiments.details",
+            tooltip="Show or hide the details on a narrow terminal",
+        ),
         Binding("r", "runs", "its runs", id="experiments.runs", tooltip="Show the runs of this experiment"),
-        Binding("e", "edit", "edit", id="experiments.edit", tooltip="Edit experiments.toml in $EDITOR, at this experiment"),
-        Binding("slash", "filter", "filter", id="experiments.filter", tooltip="Show only experiments that hold these words"),
-        Binding("R", "reload", "reload", id="experiments.reload", tooltip="Read experiments.toml and the data of this one again"),
-        Binding("right,l", "focus_details", "Into the details", show=False, id="experiments.right", tooltip="Scroll the details"),
-        Binding("left,h", "focus_list", "To the list", show=False, id="experiments.left", tooltip="Go back to the list"),
-        Binding("escape", "back", "Back", show=False, id="experiments.back", tooltip="Drop the filter; go back to the list"),
-    ]  # fmt: skip
+        Binding(
+            "e", "edit", "edit", id="experiments.edit", tooltip="Edit experiments.toml in $EDITOR, at this experiment"
+        ),
+        Binding(
+            "slash", "filter", "filter", id="experiments.filter", tooltip="Show only experiments that hold these words"
+        ),
+        Binding(
+            "R",
+            "reload",
+            "reload",
+            id="experiments.reload",
+            tooltip="Read experiments.toml and the data of this one again",
+        ),
+        Binding(
+            "right,l",
+            "focus_details",
+            "Into the details",
+            show=False,
+            id="experiments.right",
+            tooltip="Scroll the details",
+        ),
+        Binding(
+            "left,h", "focus_list", "To the list", show=False, id="experiments.left", tooltip="Go back to the list"
+        ),
+        Binding(
+            "escape", "back", "Back", show=False, id="experiments.back", tooltip="Drop the filter; go back to the list"
+        ),
+    ]
 
-    list = getters.query_one("#experiments", ExperimentList)
+    listing = getters.query_one("#experiments", ExperimentList)
     details = getters.query_one("#details", LinesPane)
     problems = getters.query_one("#problems", LinesPane)
 
@@ -55,21 +85,20 @@ class ExperimentsScreen(MainScreen):
         self._filter = ""
         self._shown: Details | None = None
         self._entries: tuple[ExperimentEntry, ...] | None = None
-        self._file: tuple[object, object] = (None, None)
+        self._file: tuple[object, ...] = ()
         self._reader = DataReader()
 
     def body(self) -> Container:
         """The list, and beside it the details."""
-        body = Container(
+        return Container(
             LinesPane(id="problems", classes="panel"),
             Horizontal(ExperimentList(), LinesPane(id="details", classes="panel")),
             id="body",
         )
-        return body
 
     def main_list(self) -> LineList[object]:
         """The list of experiments."""
-        return self.list  # type: ignore[return-value]
+        return self.listing  # type: ignore[return-value]
 
     def on_unmount(self) -> None:
         self._reader.close()
@@ -79,7 +108,7 @@ class ExperimentsScreen(MainScreen):
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Show the experiments and their counts; the details too, when something of them may have changed."""
         super().take_snapshot(snapshot)
-        file = (snapshot.file, snapshot.file_error)
+        file = (snapshot.file, snapshot.file_error, snapshot.faults)
         if file != self._file:
             self._file = file
             self._say_problems(snapshot)
@@ -91,16 +120,18 @@ class ExperimentsScreen(MainScreen):
 
     def _fill(self, keep: str | None = None) -> None:
         entries = [entry for entry in self._entries or () if self._matches(entry)]
-        keep = keep or (self.list.current.name if self.list.current else None)
+        keep = keep or (self.listing.current.name if self.listing.current else None)
         at = next((i for i, entry in enumerate(entries) if entry.name == keep), None)
-        self.list.measure(entries)
-        self.list.empty = self._empty_lines()
-        self.list.set_items(entries, at)
+        self.listing.measure(entries)
+        self.listing.empty = self._empty_lines()
+        self.listing.set_items(entries, at)
         total = len(self._entries or ())
         many = f"{total}" if len(entries) == total else f"{len(entries)} of {total}"
-        self.list.border_title = f"Experiments {safe('·')} {many}"
+        self.listing.border_title = plain(f"Experiments {safe('·')} {many}")
         file = self.dltui.snapshot.file
-        self.list.border_subtitle = "" if file is None else ("packaged" if file.packaged else safe(file.path.name))
+        self.listing.border_subtitle = plain(
+            "" if file is None else ("packaged" if file.packaged else safe(file.path.name))
+        )
 
     def _matches(self, entry: ExperimentEntry) -> bool:
         if not self._filter:
@@ -113,7 +144,11 @@ class ExperimentsScreen(MainScreen):
     def _empty_lines(self) -> list[Line]:
         ink = self._ink()
         if self._filter:
-            return [[(" No experiment holds ", ink.muted), (safe(self._filter), ink.text)], [], [(" esc shows all", ink.muted)]]
+            return [
+                [(" No experiment holds ", ink.muted), (safe(self._filter), ink.text)],
+                [],
+                [(" esc shows all", ink.muted)],
+            ]
         if self.dltui.snapshot.file_error is not None:
             return [[(" No experiments: the file cannot be read", ink.muted)], [], [(" e edits it", ink.muted)]]
         return [[(" No experiments yet", ink.muted)], [], [(" e opens experiments.toml to write the first", ink.muted)]]
@@ -126,35 +161,36 @@ class ExperimentsScreen(MainScreen):
     def _say_problems(self, snapshot: Snapshot) -> None:
         """Show what is wrong with the file, above the list; nothing when all is well."""
         error, file = snapshot.file_error, snapshot.file
-        found = file.problems if file is not None else ()
+        faults = [problem for problems in snapshot.faults.values() for problem in problems]
+        found = [*(file.problems if file is not None else ()), *faults]
         self.problems.set_class(bool(error or found), "-shown")
         if error is not None:
-            self.problems.border_title = "experiments.toml cannot be read"
+            self.problems.border_title = plain("experiments.toml cannot be read")
             self.problems.show(lambda width, ink: _error_lines(error, width, ink))
         elif file is not None and found:
             many = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-            self.problems.border_title = f"{many} in {safe(file.path.name)}"
+            self.problems.border_title = plain(f"{many} in {safe(file.path.name)}")
             self.problems.show(lambda width, ink: problem_lines(found, width, ink)[:-1])
-        self.problems.border_subtitle = "e edits it; it is read again when saved"
+        self.problems.border_subtitle = plain("e edits it; it is read again when saved")
 
     # details
 
     @on(LineList.Highlighted)
     def _highlighted(self) -> None:
-        self.set_timer(DETAILS_SECONDS, self._read_details_of(self.list.current))
+        self.set_timer(DETAILS_SECONDS, self._read_details_of(self.listing.current))
 
-    def _read_details_of(self, entry: ExperimentEntry | None) -> object:
+    def _read_details_of(self, entry: ExperimentEntry | None) -> Callable[[], None]:
         def go() -> None:
-            if entry is self.list.current:
+            if entry is self.listing.current:
                 self._read_details()
 
         return go
 
     def _read_details(self) -> None:
-        entry = self.list.current
+        entry = self.listing.current
         if entry is None:
             self._shown = None
-            self.details.border_title = ""
+            self.details.border_title = plain("")
             self.details.show(lambda width, ink: [])
             return
         self._read(entry.name)
@@ -165,7 +201,7 @@ class ExperimentsScreen(MainScreen):
 
     @on(DetailsRead)
     def _details_read(self, message: DetailsRead) -> None:
-        current = self.list.current
+        current = self.listing.current
         if current is None or current.name != message.name:
             return
         details: Details = message.details
@@ -175,7 +211,7 @@ class ExperimentsScreen(MainScreen):
         if details == self._shown:
             return
         self._shown = details
-        self.details.border_title = safe(details.name, 40)
+        self.details.border_title = plain(details.name, 40)
         self.details.show(lambda width, ink: draw(details, width, ink), top=not same)
 
     def _without_summary(self, details: Details) -> Details:
@@ -191,7 +227,7 @@ class ExperimentsScreen(MainScreen):
         return dataclasses.replace(details, data_state=f"reading the data{safe('…')}")
 
     def _read_data(self, name: str) -> None:
-        current = self.list.current
+        current = self.listing.current
         if current is None or current.name != name or self._reader.reading == name or not self.is_current:
             return
         file = self.dltui.snapshot.file
@@ -226,34 +262,41 @@ class ExperimentsScreen(MainScreen):
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
-        self.list.focus()
+        self.listing.focus()
 
     # actions
 
     @on(LineList.Chosen)
     def action_launch(self) -> None:
         """Open the launch dialog for the experiment under the cursor."""
-        entry = self.list.current
+        entry = self.listing.current
         if entry is None:
             return
         if self.dltui.snapshot.file_error is not None:
             self.dltui.complain(self.dltui.snapshot.file_error)
             return
-        experiment = self.dltui.store.experiment(entry.name)
-        if experiment is None:
-            self.notify(f"{entry.name}: {entry.problem}\ne opens it in your editor", title="Cannot be launched", severity="error")
+        if entry.problem:
+            self.notify(
+                f"{entry.name}: {entry.problem}\ne opens it in your editor",
+                title="Cannot be launched",
+                severity="error",
+            )
             return
         from tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(entry.name))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where the details stand beside the list, there is nothing to show or hide."""
+        return action != "details" or self.has_class("-narrow")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.refresh_bindings)
+
     def action_details(self) -> None:
         """On a narrow terminal, show the details in place of the list, or the list again."""
-        if not self.has_class("-narrow"):
-            self.action_focus_details() if self.list.has_focus else self.action_focus_list()
-            return
         self.toggle_class("-details")
-        (self.details if self.has_class("-details") else self.list).focus()
+        (self.details if self.has_class("-details") else self.listing).focus()
 
     def action_focus_details(self) -> None:
         """Let the keys scroll the details."""
@@ -264,33 +307,27 @@ class ExperimentsScreen(MainScreen):
     def action_focus_list(self) -> None:
         """Let the keys move in the list."""
         self.remove_class("-details")
-        self.list.focus()
+        self.listing.focus()
 
     def action_back(self) -> None:
         """From the details to the list; there, drop the filter."""
-        if not self.list.has_focus:
+        if not self.listing.has_focus:
             self.action_focus_list()
         else:
             super().action_back()
 
     def action_runs(self) -> None:
         """Show the runs of the experiment under the cursor."""
-        entry = self.list.current
+        entry = self.listing.current
         if entry is not None:
-            from tui.screens.runs import RunsScreen
+            from tui.run_view import View
 
-            self.dltui.action_go("runs")
-            self.call_later(self._filter_runs, RunsScreen, entry.name)
-
-    def _filter_runs(self, kind: type[MainScreen], name: str) -> None:
-        screen = self.app.screen
-        if isinstance(screen, kind):
-            screen.show_experiment(name)  # type: ignore[attr-defined]
+            self.dltui.show_runs(View(experiment=entry.name))
 
     def action_reload(self) -> None:
         """Read file and data again."""
-        if self.list.current is not None:
-            self._reader.failures.pop(self.list.current.name, None)
+        if self.listing.current is not None:
+            self._reader.failures.pop(self.listing.current.name, None)
         self._reload()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="reload")
@@ -299,7 +336,7 @@ class ExperimentsScreen(MainScreen):
         self.app.call_from_thread(self._reloaded)
 
     def _reloaded(self) -> None:
-        self._file = (None, None)
+        self._file = ()
         self._shown = None
         self.take_snapshot(self.dltui.snapshot)
         self.notify("Read again")
@@ -308,7 +345,7 @@ class ExperimentsScreen(MainScreen):
         """Open the file in the person's editor, at the experiment under the cursor."""
         from tui.editing import edit_experiments
 
-        entry = self.list.current
+        entry = self.listing.current
         try:
             edit_experiments(self.dltui, entry.name if entry else None)
         except EngineError as error:

@@ -15,7 +15,7 @@ from tui.text import pad, wrap
 from tui.theme import Inks, symbol
 from tui.widgets.footer import key_display
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line
+from tui.widgets.table import Line, plain
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -34,10 +34,10 @@ def sections(screen: Screen[object]) -> list[Section]:
     """The bindings that work on `screen` now, by where they belong: the screen, what has the focus, everywhere."""
     found: dict[int, tuple[DOMNode, dict[str, list[Binding]]]] = {}
     for active in screen.active_bindings.values():
-        if active.binding.system or not active.enabled or not (active.binding.tooltip or active.binding.description):
+        if not active.binding.id or not active.enabled:  # Textual's own, without an id, are not worth telling of
             continue
         _, groups = found.setdefault(id(active.node), (active.node, {}))
-        groups.setdefault(active.binding.id or active.binding.action, []).append(active.binding)
+        groups.setdefault(active.binding.id, []).append(active.binding)
     order = sorted(found.values(), key=lambda pair: _rank(pair[0], screen))
     return [Section(_title(node, screen), tuple(map(_entry, groups.values()))) for node, groups in order]
 
@@ -75,8 +75,8 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The keys in a frame."""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = "Keys"
-            dialog.border_subtitle = "esc close"
+            dialog.border_title = plain("Keys")
+            dialog.border_subtitle = plain("esc close")
             yield LinesPane(self._lines, id="help")
 
     def on_mount(self) -> None:

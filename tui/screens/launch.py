@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, getters, on, work
@@ -19,14 +20,15 @@ from tui.launching import Checked, Launched, Order, carry_out, check, command_li
 from tui.messages import Replacing
 from tui.store import Snapshot
 from tui.text import fit, pad, safe, setting, wrap
-from tui.theme import Inks, symbol
+from tui.theme import Inks, inks, symbol
 from tui.widgets.device_list import DeviceChoice
 from tui.widgets.footer import key_display
 from tui.widgets.line_input import LineInput
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line
+from tui.widgets.table import Line, plain
 
 if TYPE_CHECKING:
+    from engine.settings import Settings
     from tui.app import DltuiApp
 
 CHECK_SECONDS = 0.1
@@ -50,11 +52,26 @@ class LaunchScreen(ModalScreen[None]):
     """
     AUTO_FOCUS = "#device"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "launch", "launch", priority=True, id="launch.launch", tooltip="Launch; in the setting line, take the setting first"),
+        Binding(
+            "enter",
+            "launch",
+            "launch",
+            priority=True,
+            id="launch.launch",
+            tooltip="Launch; in the setting line, take the setting first",
+        ),
         Binding("escape", "close", "close", id="launch.close", tooltip="Close without launching"),
-        Binding("plus,c,slash", "change", "change a setting", id="launch.change", tooltip="Type key=value; names are completed"),
-        Binding("y,ctrl+y", "copy", "copy command", id="launch.copy", tooltip="Copy the headless command to the clipboard"),
-    ]  # fmt: skip
+        Binding(
+            "plus,c,slash",
+            "change",
+            "change a setting",
+            id="launch.change",
+            tooltip="Type key=value; names are completed",
+        ),
+        Binding(
+            "y,ctrl+y", "copy", "copy command", id="launch.copy", tooltip="Copy the headless command to the clipboard"
+        ),
+    ]
 
     devices = getters.query_one("#device", DeviceChoice)
     changes = getters.query_one("#changes", LinesPane)
@@ -76,9 +93,17 @@ class LaunchScreen(ModalScreen[None]):
         launched: Launched | None
         error: EngineError | None = None
 
-    def __init__(self, experiment: str) -> None:
+    def __init__(
+        self,
+        experiment: str,
+        *,
+        parent: str | None = None,
+        settings: Settings | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run."""
         super().__init__()
-        self._order = Order(experiment)
+        self._order = Order(experiment, parent=parent, base=settings, folder=folder)
         self._checked: Checked | None = None
         self._error: EngineError | None = None
         self._busy = False
@@ -91,9 +116,12 @@ class LaunchScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Device, changes, seeds, tags and note; below them errors and the command."""
+        origin = f" from {self._order.parent}" if self._order.parent else ""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = safe(f"Launch {self._order.experiment}", 60)
-            dialog.border_subtitle = f"{key_display('enter')} launch   + setting   tab next   y copy command   esc"
+            dialog.border_title = plain(f"Launch {self._order.experiment}{origin}", 60)
+            dialog.border_subtitle = plain(
+                f"{key_display('enter')} launch   + setting   tab next   y copy command   esc"
+            )
             with Horizontal():
                 yield Static("Device", classes="label", markup=False)
                 yield DeviceChoice()
@@ -119,7 +147,10 @@ class LaunchScreen(ModalScreen[None]):
         if not self._app.snapshot.devices:
             self._ask_devices()
         self._check()
-        self._redraw()
+        self.call_after_refresh(self._redraw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._redraw)
 
     # devices
 
@@ -137,6 +168,8 @@ class LaunchScreen(ModalScreen[None]):
         self.devices.set_items(found, at)
 
     def _wanted_device(self) -> str:
+        if self._order.base is not None:
+            return self._order.base.device
         experiment = self._app.store.experiment(self._order.experiment)
         return experiment.settings.device if experiment else "auto"
 
@@ -197,13 +230,18 @@ class LaunchScreen(ModalScreen[None]):
             self._redraw()
 
     def _redraw(self) -> None:
-        self.changes.show(self._change_lines)
-        self.changes.display = bool(self._order.overrides)
-        self.below.show(self._below_lines)
-        self.command.show(self._command_lines)
-        for pane, most in ((self.changes, 5), (self.below, 7), (self.command, 4)):
-            pane.styles.height = max(0, min(most, pane.line_count))
-        self.below.display = bool(self.below.line_count)
+        """Draw the three panes anew; each is as high as what it holds, and gone when that is nothing."""
+        width, ink = self.command.size.width or 80, inks(self.app)
+        panes = (
+            (self.changes, self._change_lines, 5),
+            (self.below, self._below_lines, 7),
+            (self.command, self._command_lines, 4),
+        )
+        for pane, builder, most in panes:
+            count = len(builder(width, ink))
+            pane.styles.height = max(1, min(most, count))
+            pane.display = bool(count)
+            pane.show(builder)
 
     # lines
 
@@ -213,8 +251,15 @@ class LaunchScreen(ModalScreen[None]):
         for position, override in enumerate(self._order.overrides):
             key, _, value = override.partition("=")
             label = "Changed" if not position else ""
-            old = f"{setting(was[key])} {symbol('right')} " if key in was else ""
-            lines.append([(pad(label, 10), ink.muted), (pad(safe(key), 24) + " ", ink.text), (old, ink.muted), (safe(value), ink.accent)])
+            old = f"{setting(was[key]) if key in was else 'default'} {symbol('right')} "
+            lines.append(
+                [
+                    (pad(label, 10), ink.muted),
+                    (pad(safe(key), 24) + " ", ink.text),
+                    (old, ink.muted),
+                    (safe(value), ink.accent),
+                ]
+            )
         return lines
 
     def _below_lines(self, width: int, ink: Inks) -> list[Line]:
@@ -227,14 +272,22 @@ class LaunchScreen(ModalScreen[None]):
         if checked is not None and checked.completions and self.typed.has_focus:
             for position, (name, hint) in enumerate(checked.completions):
                 mark = symbol("cursor") if position == self._pick else " "
-                lines.append([(" " * 9 + mark, ink.accent), (pad(safe(name), 30), ink.text), (safe(hint, max(0, width - 41)), ink.muted)])
+                lines.append(
+                    [
+                        (" " * 9 + mark, ink.accent),
+                        (pad(safe(name), 30), ink.text),
+                        (safe(hint, max(0, width - 41)), ink.muted),
+                    ]
+                )
             return lines
         if error is not None:
             for text in error.message.splitlines():
                 lines += [[(" " * 10, ink.text), (line, ink.bad)] for line in wrap(safe(text), width - 10, 4)]
             lines += [[(" " * 10, ink.text), (line, ink.muted)] for line in wrap(safe(error.hint), width - 10, 3)]
         elif checked is not None and len(checked.settings) > 1:
-            lines.append([(" " * 10, ink.text), (f"makes {len(checked.settings)} runs, one after another", ink.warning)])
+            lines.append(
+                [(" " * 10, ink.text), (f"makes {len(checked.settings)} runs, one after another", ink.warning)]
+            )
         return lines
 
     def _command_lines(self, width: int, ink: Inks) -> list[Line]:
@@ -309,7 +362,9 @@ class LaunchScreen(ModalScreen[None]):
         key, equals, value = text.partition("=")
         if not equals or not value.strip():
             if not self.complete():
-                self._error = EngineError(f"{key.strip()!r} has no value yet", hint="write key=value, such as optimizer.lr=0.01")
+                self._error = EngineError(
+                    f"{key.strip()!r} has no value yet", hint="write key=value, such as optimizer.lr=0.01"
+                )
                 self._redraw()
             return
         file = self._app.snapshot.file
@@ -366,7 +421,7 @@ class LaunchScreen(ModalScreen[None]):
 
 
 class SettingInput(LineInput):
-    """The line a setting is typed in: tab completes, up and down pick, backspace on an empty line takes the last back."""
+    """Where a setting is typed: tab completes, up and down pick, backspace on an empty line takes the last back."""
 
     async def _on_key(self, event: events.Key) -> None:
         screen = self.screen

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from engine.index import Row
+from engine.runs import RunsFolder
 from tui import marking
 from tui.marking import Done
 from tui.messages import ViewApplied
@@ -22,7 +23,7 @@ from tui.theme import inks, symbol
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
 from tui.widgets.run_list import RunList
-from tui.widgets.table import Line
+from tui.widgets.table import Line, plain
 
 SOON = 2_000
 """With fewer runs than this a view is applied at once, without a thread."""
@@ -35,23 +36,39 @@ class RunsScreen(MainScreen):
     PLACEHOLDER = "words, or val/accuracy > 0.9 and optimizer.name == SGD and age < 7d"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "open", "open", id="runs.open", tooltip="Open the run under the cursor"),
-        Binding("slash", "filter", "filter", id="runs.filter", tooltip="Filter by words or by a query such as val/accuracy > 0.9"),
+        Binding(
+            "slash",
+            "filter",
+            "filter",
+            id="runs.filter",
+            tooltip="Filter by words or by a query such as val/accuracy > 0.9",
+        ),
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Choose what to sort by; the same again turns it round"),
         Binding("m", "mark", "mark", id="runs.mark", tooltip="Star, tag, name or archive"),
         Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
         Binding("d,delete", "trash", "trash", id="runs.trash", tooltip="Move to the trash; starred and live runs stay"),
         Binding("u", "undo", "undo", id="runs.undo", tooltip="Bring back what was last moved to the trash"),
         Binding("S", "stop", "stop", id="runs.stop", tooltip="Have the run save a checkpoint and stop"),
-        Binding("asterisk", "star", "Star", show=False, id="runs.star", tooltip="Star, which also protects from the trash"),
+        Binding(
+            "asterisk", "star", "Star", show=False, id="runs.star", tooltip="Star, which also protects from the trash"
+        ),
         Binding("o", "turn", "Turn round", show=False, id="runs.turn", tooltip="Turn the order round"),
-        Binding("a", "select_all", "Select all", show=False, id="runs.select-all", tooltip="Select all runs shown, or none"),
+        Binding(
+            "a", "select_all", "Select all", show=False, id="runs.select-all", tooltip="Select all runs shown, or none"
+        ),
         Binding("A", "archived", "Archived", show=False, id="runs.archived", tooltip="Show or hide archived runs"),
         Binding("right,l", "open", "Open", show=False, id="runs.right", tooltip="Open the run under the cursor"),
-        Binding("escape,left,h", "back", "Back", show=False, id="runs.back",
-                tooltip="Drop the selection, then the filter, then go to the experiments"),
-    ]  # fmt: skip
+        Binding(
+            "escape,left,h",
+            "back",
+            "Back",
+            show=False,
+            id="runs.back",
+            tooltip="Drop the selection, then the filter, then go to the experiments",
+        ),
+    ]
 
-    list = getters.query_one("#runs", RunList)
+    listing = getters.query_one("#runs", RunList)
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +83,7 @@ class RunsScreen(MainScreen):
 
     def main_list(self) -> LineList[object]:
         """The list of runs."""
-        return self.list  # type: ignore[return-value]
+        return self.listing  # type: ignore[return-value]
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -74,14 +91,14 @@ class RunsScreen(MainScreen):
 
     def _tick(self) -> None:
         if self.is_current:
-            self.list.tick()
+            self.listing.tick()
 
     # what is shown
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
         """Show the rows as they are now; the cursor stays on its run."""
         super().take_snapshot(snapshot)
-        self.list.tick()
+        self.listing.tick()
         if snapshot.rows != self._rows or self._rows is None:
             self._rows = snapshot.rows
             self._apply()
@@ -89,11 +106,8 @@ class RunsScreen(MainScreen):
     def show_view(self, view: View) -> None:
         """Filter and sort as `view` says."""
         self.view = view
-        self._apply()
-
-    def show_experiment(self, name: str) -> None:
-        """Only the runs of one experiment; esc shows all again."""
-        self.show_view(dataclasses.replace(self.view, experiment=name, filter=""))
+        if self._rows is not None:  # else the first snapshot will be shown so
+            self._apply()
 
     def _apply(self) -> None:
         rows = self._rows or ()
@@ -117,7 +131,7 @@ class RunsScreen(MainScreen):
         bar = self.filter_bar()
         if bar is not None:
             bar.say(outcome.error)
-        runs = self.list
+        runs = self.listing
         current = runs.current
         position = None
         if current is not None:
@@ -139,12 +153,12 @@ class RunsScreen(MainScreen):
             parts.append(f"/ {self.view.filter}")
         if self.view.sort != NEWEST or not self.view.descending:
             parts.append(f"by {self.view.sort} {symbol('down' if self.view.descending else 'up')}")
-        self.list.border_title = safe("   ".join(parts), 70)
-        chosen = len(self.list.selected)
+        self.listing.border_title = plain(safe("   ".join(parts), 70))
+        chosen = len(self.listing.selected)
         hidden = self._outcome.hidden
         said = [f"{chosen} selected"] if chosen else []
         said += [f"{hidden} archived, A shows them"] if hidden else []
-        self.list.border_subtitle = "   ".join(said)
+        self.listing.border_subtitle = plain("   ".join(said))
 
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)
@@ -154,7 +168,12 @@ class RunsScreen(MainScreen):
         return [
             [(" No runs yet", ink.muted), (f" in {safe(self.dltui.store.root)}", ink.muted)],
             [],
-            [(" 1", ink.key), (" shows the experiments; ", ink.muted), ("enter", ink.key), (" there launches one", ink.muted)],
+            [
+                (" 1", ink.key),
+                (" shows the experiments; ", ink.muted),
+                ("enter", ink.key),
+                (" there launches one", ink.muted),
+            ],
         ]
 
     # filter and order
@@ -165,7 +184,7 @@ class RunsScreen(MainScreen):
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
-        self.list.focus()
+        self.listing.focus()
 
     def sort_by(self, key: str) -> None:
         """Sort by a key of the query language; again by the same turns the order round."""
@@ -208,51 +227,53 @@ class RunsScreen(MainScreen):
     def action_back(self) -> None:
         """Drop the selection; else the filter; else go to the experiments."""
         bar = self.filter_bar()
-        if self.list.selected:
+        if self.listing.selected:
             self._select(set())
         elif self.view.filter or self.view.experiment:
             if bar is not None:
                 bar.clear()
             self.show_view(dataclasses.replace(self.view, filter="", experiment=""))
-            self.list.focus()
+            self.listing.focus()
         else:
             self.dltui.action_go("experiments")
 
     # acting on runs
 
     def _select(self, ids: set[str]) -> None:
-        self.list.selected = ids
-        self.list.refresh()
+        self.listing.selected = ids
+        self.listing.refresh()
         self._say_title()
 
     def _targets(self) -> list[Row]:
         """The selected runs, else the one under the cursor."""
-        chosen = [row for row in self._outcome.rows if row.run in self.list.selected]
-        current = self.list.current
+        chosen = [row for row in self._outcome.rows if row.run in self.listing.selected]
+        current = self.listing.current
         return chosen or ([current] if current is not None else [])
 
     @on(LineList.Chosen)
     def action_open(self) -> None:
         """Open the run under the cursor."""
-        if self.list.current is not None:
-            self.dltui.open_run(self.list.current.run)
+        if self.listing.current is not None:
+            self.dltui.open_run(self.listing.current.run)
 
     def action_select(self) -> None:
         """Select the run under the cursor, or not any more, and go on to the next."""
-        if self.list.current is not None:
-            self._select(self.list.selected ^ {self.list.current.run})
-            self.list.action_move(1)
+        if self.listing.current is not None:
+            self._select(self.listing.selected ^ {self.listing.current.run})
+            self.listing.action_move(1)
 
     def action_select_all(self) -> None:
         """Select all runs shown; none when all are."""
         every = {row.run for row in self._outcome.rows}
-        self._select(set() if self.list.selected >= every else every)
+        self._select(set() if self.listing.selected >= every else every)
 
     def action_star(self) -> None:
         """Star the runs, or take the star when all have one."""
         rows = self._targets()
         star = not all(row.star for row in rows)
-        self._act("starred" if star else "not starred any more", rows, lambda ids: marking.set_star(self._runs, ids, star))
+        self._act(
+            "starred" if star else "not starred any more", rows, lambda ids: marking.set_star(self._runs, ids, star)
+        )
 
     def action_mark(self) -> None:
         """Choose how to mark the runs."""
@@ -282,11 +303,15 @@ class RunsScreen(MainScreen):
         elif value == "tag":
             known = ", ".join(rows[0].tags)
             prompt = PromptScreen("Tags", placeholder=f"has {known}" if known else "paper baseline")
-            self._ask(prompt, lambda text: self._act("tagged", rows, lambda ids: marking.change_tags(self._runs, ids, text)))
+            self._ask(
+                prompt, lambda text: self._act("tagged", rows, lambda ids: marking.change_tags(self._runs, ids, text))
+            )
         elif value == "name":
             prompt = PromptScreen("Name", rows[0].name)
             self._ask(
-                prompt, lambda text: self._act("named", rows, lambda ids: marking.set_name(self._runs, ids, text)), empty=True
+                prompt,
+                lambda text: self._act("named", rows, lambda ids: marking.set_name(self._runs, ids, text)),
+                empty=True,
             )
 
     def _ask(self, prompt: object, then: Callable[[str], None], *, empty: bool = False) -> None:
@@ -311,7 +336,9 @@ class RunsScreen(MainScreen):
             starred = sum(row.star for row in rows)
             stay = f"\n{starred} of them are starred and stay." if starred else ""
             question = ConfirmScreen(
-                f"Move {len(rows)} runs to the trash?", f"u brings them back, and so does `engine restore`.{stay}", yes="to the trash"
+                f"Move {len(rows)} runs to the trash?",
+                f"u brings them back, and so does `engine restore`.{stay}",
+                yes="to the trash",
             )
             self.app.push_screen(question, lambda yes: self._trash(rows) if yes else None)
 
@@ -335,7 +362,9 @@ class RunsScreen(MainScreen):
         from tui.screens.confirm import ConfirmScreen
 
         what = rows[0].run if len(rows) == 1 else f"{len(rows)} runs"
-        question = ConfirmScreen(f"Stop {what}?", "It saves a checkpoint first, and can be resumed from there.", yes="stop")
+        question = ConfirmScreen(
+            f"Stop {what}?", "It saves a checkpoint first, and can be resumed from there.", yes="stop"
+        )
 
         def answered(yes: bool | None) -> None:
             if yes:
@@ -344,7 +373,7 @@ class RunsScreen(MainScreen):
         self.app.push_screen(question, answered)
 
     @property
-    def _runs(self) -> marking.RunsFolder:
+    def _runs(self) -> RunsFolder:
         return self.dltui.store.runs
 
     def _act(

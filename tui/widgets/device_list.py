@@ -56,7 +56,10 @@ class DeviceChoice(LineList[Device]):
         facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
         state = f"{symbol('finished')} free" if item.free else f"{symbol('failed')} {safe(item.why)}"
         room = max(0, width - 7)
-        line: Line = [(pad(short_name(item), 6) + " ", ink.strong if item.free else ink.muted), (pad(facts, min(len(facts), room)), text)]
+        line: Line = [
+            (pad(short_name(item), 6) + " ", ink.strong if item.free else ink.muted),
+            (pad(facts, min(len(facts), room)), text),
+        ]
         left = room - len(facts) - 3
         if left > 3:
             line.append((f"   {safe(state, left)}", ink.good if item.free else ink.bad))
@@ -68,7 +71,11 @@ def device_lines(device: Device, width: int, ink: Inks, history: tuple[float, ..
     state, style = ("free", ink.good) if device.free else (safe(device.why), ink.warning)
     room = max(4, min(40, width - 44))
     lines: list[Line] = [
-        [(pad(short_name(device), 7), ink.strong), (pad(safe(device.title), 30), ink.text), (safe(state, max(0, width - 37)), style)]
+        [
+            (pad(short_name(device), 7), ink.strong),
+            (pad(safe(device.title), 30), ink.text),
+            (safe(state, max(0, width - 37)), style),
+        ]
     ]
     if device.utilization is not None:
         lines.append(_gauge("load", device.utilization / 100, load(device), room, ink))
@@ -88,17 +95,33 @@ def device_lines(device: Device, width: int, ink: Inks, history: tuple[float, ..
 
 
 def _gauge(label: str, share: float, words: str, room: int, ink: Inks) -> Line:
-    return [("       ", ink.text), (pad(label, 8), ink.muted), (bar(share, room), ink.bar), (f"  {words}", ink.text)]
+    full = bar(share, room).rstrip()
+    rest = symbol("track") * (room - len(full))
+    return [
+        ("       ", ink.text),
+        (pad(label, 8), ink.muted),
+        (full, ink.bar),
+        (rest, ink.track),
+        (f"  {words}", ink.text),
+    ]
 
 
 def _process_lines(device: Device, width: int, ink: Inks) -> list[Line]:
     lines: list[Line] = []
     if device.lease is not None:
         run, user = device.lease.get("run") or "a run", device.lease.get("user") or "somebody"
-        lines.append([("       ", ink.text), (pad("held by", 8), ink.muted), (safe(f"{run} of {user}", max(0, width - 15)), ink.accent)])
+        lines.append(
+            [
+                ("       ", ink.text),
+                (pad("held by", 8), ink.muted),
+                (safe(f"{run} of {user}", max(0, width - 15)), ink.accent),
+            ]
+        )
     for process in device.processes:
         words = [f"{process.get('pid')}", process.get("user") or "?", process.get("run") or process.get("name") or "?"]
         used = size(process.get("memory")) if process.get("memory") else ""
         line = f"{words[0]:>8}  {pad(safe(words[1]), 12)}  {pad(safe(words[2]), 24)}  {used}"
-        lines.append([("       ", ink.text), (safe(line, max(0, width - 7)), ink.text if process.get("run") else ink.muted)])
+        lines.append(
+            [("       ", ink.text), (safe(line, max(0, width - 7)), ink.text if process.get("run") else ink.muted)]
+        )
     return lines

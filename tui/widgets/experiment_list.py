@@ -10,6 +10,9 @@ from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Column, Line, arrange, draw_row
 
+_ALL = 1_000
+"""More cells than any terminal has: this column takes what is over."""
+
 
 class ExperimentList(LineList[ExperimentEntry]):
     """Name, data set, model, number of runs, best result."""
@@ -37,15 +40,25 @@ class ExperimentList(LineList[ExperimentEntry]):
             name = arranged[0][1]
             mark = f"{symbol('failed')} "
             text = fit(safe(item.problem), max(0, width - name - 2 - len(mark)))
-            return [*draw_row(arranged[:1], {"name": (safe(item.name), ink.text)}, ink.text), ("  " + mark, ink.bad), (text, ink.bad)]
+            return [
+                *draw_row(arranged[:1], {"name": (safe(item.name), ink.text)}, ink.text),
+                ("  " + mark, ink.bad),
+                (text, ink.bad),
+            ]
         live = f"{symbol('running')} " if item.live else ""
         best = number(item.best) if item.best is not None else dash()
         cells = {
             "name": (safe(item.name), ink.strong),
             "data": (safe(item.data), ink.muted),
             "model": (safe(item.model), ink.muted),
-            "runs": (f"{live}{item.runs:,}" if item.runs else dash(), ink.accent if item.live else ink.text if item.runs else ink.faint),
-            "best": (f"{symbol('star') if item.starred else ''}{best}", ink.text if item.best is not None else ink.faint),
+            "runs": (
+                f"{live}{item.runs:,}" if item.runs else dash(),
+                ink.accent if item.live else ink.text if item.runs else ink.faint,
+            ),
+            "best": (
+                f"{symbol('star') if item.starred else ''}{best}",
+                ink.text if item.best is not None else ink.faint,
+            ),
         }
         return draw_row(arranged, cells, ink.text)
 
@@ -58,9 +71,9 @@ def _columns(entries: Sequence[ExperimentEntry]) -> tuple[Column, ...]:
     data = longest([entry.data for entry in entries], 6, 24)
     model = longest([entry.model for entry in entries], 6, 32)
     return (
-        Column("name", "name", min(name, 24), name),
-        Column("data", "data", min(data, 12), data, rank=2),
-        Column("model", "model", min(model, 15), model, rank=3),
+        Column("name", "name", min(name, 20), name),
+        Column("data", "data", min(data, 10), data, rank=2),
+        Column("model", "model", min(model, 10), _ALL, rank=3),
         Column("runs", "runs", 6, right=True, rank=1),
         Column("best", "best", 7, right=True),
     )

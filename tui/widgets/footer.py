@@ -20,7 +20,8 @@ _DISPLAY = {
     "enter": "⏎", "question_mark": "?", "slash": "/", "asterisk": "*", "escape": "esc", "space": "space", "plus": "+",
     "minus": "-", "left_square_bracket": "[", "right_square_bracket": "]", "full_stop": ".", "comma": ",",
     "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=", "up": "↑", "down": "↓", "left": "←",
-    "right": "→", "pageup": "pgup", "pagedown": "pgdn", "exclamation_mark": "!", "number_sign": "#", "backspace": "bksp",
+    "right": "→", "pageup": "pgup", "pagedown": "pgdn", "exclamation_mark": "!", "number_sign": "#",
+    "backspace": "bksp",
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
 _RIGHT = ("help", "command_palette")
@@ -54,7 +55,7 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
     left: list[Hint] = []
     right: list[Hint] = []
     seen: set[str] = set()
-    active = list(screen.active_bindings.values())
+    active = [item for item in screen.active_bindings.values() if not _typed(screen, item.binding.key)]
     own = [item for item in active if item.node is screen]
     widgets = [item for item in active if item.node is not screen and item.node is not screen.app]
     rest = [item for item in active if item.node is screen.app]
@@ -74,6 +75,16 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
         seen.add(binding.action)
     right.sort(key=lambda hint: _RIGHT.index(hint.action))
     return left, right
+
+
+def _typed(screen: Screen[object], key: str) -> bool:
+    """Whether a key, where the cursor is in an input now, is a character typed rather than a command."""
+    character = "space" if key == "space" else _DISPLAY.get(key, key)
+    if screen.focused is None or not (
+        key == "space" or (len(character) == 1 and (len(key) == 1 or character.isascii()))
+    ):
+        return False
+    return screen.focused.check_consume_key(key, " " if key == "space" else character)
 
 
 def choose_hints(left: list[Hint], right: list[Hint], width: int, gap: int = 3) -> tuple[list[Hint], list[Hint]]:

@@ -50,7 +50,11 @@ class Header(Widget):
         for key, title, mode in TABS:
             text = f"  {key} {title[:4] if short else title} "
             lit = mode == self.active
-            line += [(text[:2], ink.text), (key, ink.key if lit else ink.faint), (text[3:], ink.accent if lit else ink.muted)]
+            line += [
+                (text[:2], ink.text),
+                (key, ink.key if lit else ink.faint),
+                (text[3:], ink.accent if lit else ink.muted),
+            ]
             self._zones.append((at, at + len(text), mode))
             at += len(text)
         right = self._right(width - at - 1, ink)

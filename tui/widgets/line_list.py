@@ -22,14 +22,16 @@ _KEPT = 600
 """Strips kept drawn: several screens full."""
 
 
-class LineList(ScrollView, Generic[T], can_focus=True):
+class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     """Base of all lists: a title line, rows below it, a cursor. Subclasses draw one row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="list.up", tooltip="Move the cursor up"),
         Binding("down,j", "move(1)", "Down", show=False, id="list.down", tooltip="Move the cursor down"),
         Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="list.page-up", tooltip="Move up by a page"),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="list.page-down", tooltip="Move down by a page"),
+        Binding(
+            "pagedown,ctrl+f", "page(1)", "Page down", show=False, id="list.page-down", tooltip="Move down by a page"
+        ),
         Binding("home,g", "jump(0)", "First", show=False, id="list.first", tooltip="Go to the first line"),
         Binding("end,G", "jump(-1)", "Last", show=False, id="list.last", tooltip="Go to the last line"),
     ]

@@ -17,14 +17,16 @@ Builder = Callable[[int, Inks], list[Line]]
 """Makes the lines for a width in cells."""
 
 
-class LinesPane(ScrollView, can_focus=True):
+class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
     """Shows what a builder draws, again for each width; scrolls by keys and wheel."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "scroll_up", "Up", show=False, id="pane.up", tooltip="Scroll up"),
         Binding("down,j", "scroll_down", "Down", show=False, id="pane.down", tooltip="Scroll down"),
         Binding("pageup,ctrl+b", "page_up", "Page up", show=False, id="pane.page-up", tooltip="Scroll up by a page"),
-        Binding("pagedown,ctrl+f", "page_down", "Page down", show=False, id="pane.page-down", tooltip="Scroll by a page"),
+        Binding(
+            "pagedown,ctrl+f", "page_down", "Page down", show=False, id="pane.page-down", tooltip="Scroll by a page"
+        ),
         Binding("home,g", "scroll_home", "Top", show=False, id="pane.top", tooltip="Scroll to the top"),
         Binding("end,G", "scroll_end", "End", show=False, id="pane.end", tooltip="Scroll to the end"),
     ]

@@ -134,5 +134,5 @@ def _columns(experiment: int, ids: int) -> tuple[Column, ...]:
         Column("time", "time", 8, 9, right=True, rank=4),
         Column("age", "age", 6, 7, right=True, rank=2),
         Column("device", "device", 6, 8, rank=5),
-        Column("tags", "tags", 8, 32, rank=6),
+        Column("tags", "tags", 8, 1_000, rank=6),
     )

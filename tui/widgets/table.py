@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.content import Content
 from textual.strip import Strip
 
-from tui.text import pad
+from tui.text import pad, safe
 
 GAP = 2
 Cell = tuple[str, Style]
 Line = list[Cell]
+
+
+def plain(text: str, width: int | None = None) -> Any:
+    """`text` for a border's title: never read as markup, safe, and cut to `width` cells.
+
+    Returns:
+        A `Content`; typed loosely because Textual types titles as text, which it would read as markup.
+    """
+    return Content(safe(text, width))
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Column:
 def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     """The columns that fit into `width` cells, in their order, each with the cells it gets.
 
-    Columns are left out by rank until the rest fits; what is over then goes to those that want more, in equal parts.
+    Columns are left out by rank until the rest fits; what is over then goes to those that want more, by rank too.
     """
     kept = list(columns)
     while kept and _taken(kept) > width:
@@ -47,13 +58,10 @@ def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     spare = width - _taken(kept)
     if spare < 0:
         return _squeeze(kept, width)
-    while spare > 0:
-        wanting = [column for column in kept if sizes[column.key] < column.most]
-        if not wanting:
-            break
-        for column in wanting[:spare]:
-            sizes[column.key] += 1
-        spare -= min(spare, len(wanting))
+    for column in sorted(kept, key=lambda column: column.rank):
+        more = min(spare, max(0, column.most - column.width))
+        sizes[column.key] += more
+        spare -= more
     return [(column, sizes[column.key]) for column in kept]
 
 

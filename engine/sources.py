@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,16 +125,15 @@ def _parse_head(text: str, start: int, file: Path) -> tuple[ast.FunctionDef | as
     """Parse one `def …:` head from `start`; returns it and where its body begins."""
     for end in _line_ends(text, start):
         head = text[start:end].strip()
-        if not head.endswith(":"):
-            head = head.partition("#")[0].rstrip()  # a comment behind the colon
-        if not head.endswith(":"):
-            continue
-        try:
-            node = ast.parse(f"{head} ...").body[0]
-        except (SyntaxError, ValueError):
-            continue
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            return node, end
+        for candidate in (
+            head,
+            f"{head} ...",
+            f"{head.rpartition('#')[0].rstrip()} ...",
+        ):  # body on the line, none, a comment
+            with contextlib.suppress(SyntaxError, ValueError):
+                node = ast.parse(candidate).body[0]
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    return node, end
     line = text.count("\n", 0, start) + 1
     raise SettingsError(f"{file}:{line}: this function's arguments cannot be read")
 

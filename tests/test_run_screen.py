@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -595,3 +596,39 @@ async def test_a_new_run_starts_from_a_checkpoint_with_the_runs_own_settings(
         await until(pilot, lambda: asked)
     assert asked[0].parent == "e0001:last"
     assert asked[0].settings.optimizer == {"name": "Adam", "lr": 0.0123}
+
+
+ODD = [None, "NaN", "inf", "-inf", -1, 0, 1e300, 10**17, 2**70, "x" * 300, "\x1b[31m", [], {}, [[]], {"a": 1}, True, ""]
+
+
+def mutated(value: Any, random: Random, share: float) -> Any:
+    """`value` with a share of its parts left out or replaced by something odd."""
+    if random.random() < share:
+        return random.choice(ODD)
+    if isinstance(value, dict):
+        return {key: mutated(item, random, share) for key, item in value.items() if random.random() > share / 2}
+    if isinstance(value, list):
+        return [mutated(item, random, share) for item in value if random.random() > share / 3]
+    return value
+
+
+async def test_odd_values_anywhere_in_the_folder_end_nothing(runs: Path) -> None:
+    paths = RunPaths(runs / "e0001")
+    files = [paths.run, paths.state, paths.data, paths.model, paths.marks, next(paths.evaluation.iterdir()),
+             next(paths.checkpoints.glob("step-*/checkpoint.json"))]  # fmt: skip
+    whole = {file: json.loads(file.read_text()) for file in files}
+    async with opened(runs, size=(110, 40)) as (pilot, screen):
+        for seed in range(8):
+            random = Random(seed)
+            for file, content in whole.items():
+                file.write_text(json.dumps(mutated(content, random, random.choice([0.02, 0.1, 0.3]))))
+            append_event(paths, "finding", message=random.choice(ODD), epoch=random.choice(ODD))
+            for number in range(1, len(TITLES) + 1):
+                await press(pilot, str(number))
+                before = screen.snapshot
+                screen.store.tick(screen._wants, force=True)
+                screen.look_again()
+                await pilot.pause(0.02)
+                assert TITLES[number - 1] == screen.tab.TITLE, f"seed {seed}: {before.run.problems}"
+            await press(pilot, "exclamation_mark", "escape")
+        assert not [worker.error for worker in pilot.app.workers if worker.error]

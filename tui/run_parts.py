@@ -193,7 +193,7 @@ class EventsFile:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         if event.event == "resumed":
-            self.resumes = (*self.resumes[-200:], (event.step or 0, event.time))
+            self.resumes = (*self.resumes[-200:], (min(max(0, event.step or 0), 2**62), event.time))
             if 0 < self._last_time < event.time:
                 self.pauses = (*self.pauses[-200:], (self._last_time, event.time))
         if event.event in ("finding", "warning"):

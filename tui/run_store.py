@@ -151,7 +151,7 @@ class RunSnapshot:
         if not isinstance(best, dict) or best.get("value") is None:
             return None
         step = number(best.get("step"))
-        whole = int(step) if math.isfinite(step) else 0
+        whole = int(step) if 0 <= step < 2**62 else 0
         return str(best.get("monitor")), number(best["value"]), number(best.get("epoch")), whole
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,7 +13,7 @@ from tui.run_store import RunSnapshot
 from tui.text import safe, wrap
 from tui.theme import Inks, inks, symbol
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_words import finding_text
+from tui.widgets.run_words import finding_text, moment
 from tui.widgets.table import Line
 
 
@@ -50,7 +49,7 @@ class FindingsScreen(ModalScreen[None]):
         lines: list[Line] = []
         for finding in self._snapshot.findings:
             style = ink.bad if finding.level == "error" else ink.warning
-            when = time.strftime("%H:%M:%S", time.localtime(finding.time)) if finding.time else " " * 8
+            when = moment(finding.time, "%H:%M:%S").rjust(8)
             text = finding_text(finding.message, finding.epoch, finding.step)
             for position, row in enumerate(wrap(text, max(10, width - 12), 12)):
                 head = f"{symbol('warning')} {when}  " if not position else " " * 12

@@ -161,7 +161,8 @@ class CheckpointsTab(RunTab):
     def _empty(self, snapshot: RunSnapshot) -> list[Line]:
         width, ink = self.app.size.width, inks(self.app)
         if snapshot.alive:
-            every = str((snapshot.info.settings.get("checkpoint") or {}).get("every") or "")
+            settings = snapshot.info.settings.get("checkpoint")
+            every = str(settings.get("every") or "") if isinstance(settings, dict) else ""
             more = (
                 f"One is written every {every.removeprefix('1 ')}; c asks for one now."
                 if every

@@ -108,7 +108,7 @@ def _counts(table: dict[str, Any]) -> dict[str, dict[str, int]]:
     for name, split in _splits(table).items():
         classes = split.get("classes")
         if isinstance(classes, dict) and classes:
-            counts[name] = {str(key): _whole(value) for key, value in classes.items()}
+            counts[name] = {str(key): max(0, _whole(value)) for key, value in classes.items()}
     return counts
 
 

@@ -240,7 +240,7 @@ def confusion(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
         or not all(isinstance(row, list) and len(row) == len(rows) for row in rows)
     ):
         return [], []
-    if not all(isinstance(value, (int, float)) and abs(value) < 1e15 for row in rows for value in row):
+    if not all(isinstance(value, (int, float)) and 0 <= value < 1e15 for row in rows for value in row):
         return [], []
     counts = [[int(value) for value in row] for row in rows]
     known = [str(name) for name in names] if isinstance(names, list) else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import Any
 
 import msgspec
@@ -14,6 +13,7 @@ from tui.text import pad, safe, setting, wrap
 from tui.theme import Inks, symbol
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_words import moment
 from tui.widgets.table import Line
 
 KEY = 20
@@ -121,7 +121,7 @@ def _origin(snapshot: RunSnapshot) -> list[Entry]:
         ("origin", "command", " ".join(info.argv), True),
         ("origin", "parent", info.parent or "", True),
         ("origin", "group", info.group or "", True),
-        ("origin", "created", _moment(info.created), True),
+        ("origin", "created", moment(info.created), True),
         ("origin", "host, user", ", ".join(part for part in (info.host, info.user) if part), True),
         ("origin", "device", _device(info.device), True),
         ("origin", "folder", info.folder, True),
@@ -140,10 +140,6 @@ def _origin(snapshot: RunSnapshot) -> list[Entry]:
     entries += [("origin", f"code {name}", digest[:12], True) for name, digest in info.code.items()]
     entries += [("versions", name, version, True) for name, version in info.versions.items()]
     return [(group, key, safe(value), lit) for group, key, value, lit in entries if value]
-
-
-def _moment(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
 
 
 def _device(device: dict[str, Any]) -> str:

@@ -104,6 +104,14 @@ def epochs(value: float) -> str:
     return f"{value:,.0f}" if abs(value - round(value)) < 0.05 or value >= 100 else f"{value:.1f}"
 
 
+def moment(seconds: float, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """A Unix time as local time; empty when there is none, or none that a clock can show."""
+    try:
+        return time.strftime(form, time.localtime(seconds)) if seconds else ""
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
 def rate(value: float | None, unit: str = "samples/s") -> str:
     """A speed: `12.4k samples/s`."""
     if value is None or not math.isfinite(value):
@@ -128,7 +136,7 @@ def time_left(seconds: float | None) -> str:
 
 def _counted(snapshot: RunSnapshot) -> str:
     state = snapshot.state
-    if state.total_epochs:
+    if state.total_epochs and math.isfinite(state.epoch) and math.isfinite(state.total_epochs):
         done = state.epoch if state.epoch >= state.total_epochs else math.floor(state.epoch * 10 + 1e-9) / 10
         shown = epochs(done) if state.total_epochs <= 20 else f"{math.floor(done):,}"
         return f"epoch {shown}/{epochs(state.total_epochs)}"

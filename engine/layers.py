@@ -96,7 +96,8 @@ def _check_output(output: Any, spec: InputSpec) -> None:
 
 
 def _table(model: nn.Module, rows: list[dict[str, Any]], inputs: tuple[Tensor, ...]) -> dict[str, Any]:
-    layers, counted = [], set()
+    layers: list[dict[str, Any]] = []
+    counted: set[int] = set()
     for row in rows:
         module = row["module"]
         fresh = [p for p in module.parameters() if id(p) not in counted]

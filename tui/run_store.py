@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class RunSnapshot:
     """Step and Unix time where the run went on after a pause."""
     series: tuple[str, ...] = ()
     """The names of all series there are."""
+    looked: bool = True
+    """Whether the folder was looked at; False while only the head is known."""
     series_version: int = 0
     """Grows with every point of the series that are drawn."""
     points: int = 0
@@ -209,8 +212,7 @@ class RunStore:
     def first_look(self) -> RunSnapshot:
         """What the header needs, and nothing that takes time: for the first paint."""
         self._update_run()
-        self.snapshot = self._make()
-        return self.snapshot
+        return dataclasses.replace(self._make(), looked=False)
 
     def _make(self) -> RunSnapshot:
         run = self._run or load_run(self.paths)

@@ -133,8 +133,9 @@ class CurvesTab(RunTab, can_focus=True):
             return
         panels = self.panels_now(snapshot)
         read = all(name in self.store.caches for panel in panels for name in panel.series)
-        self._say_waiting(snapshot, bool(panels) and snapshot.points > 0)
-        if panels != self._panels and read:
+        # the frames come first: they are laid out by the time their points have been read
+        self._say_waiting(snapshot, bool(panels) and not (read and snapshot.points == 0))
+        if panels != self._panels:
             self._panels = panels
             self._make_charts()
             self._place()
@@ -152,10 +153,10 @@ class CurvesTab(RunTab, can_focus=True):
         self.waiting.set_class(not points, "-shown")
         if points:
             return
-        if snapshot.points and not self.panels_now(snapshot):
+        if not snapshot.looked:
+            self.waiting.say("", ())
+        elif snapshot.points and not self.panels_now(snapshot):
             self.waiting.say(self.nothing, ())
-        elif snapshot.series and not snapshot.points:
-            self.waiting.say("reading the curves…" if not snapshot.alive else "waiting for the first step…", ())
         elif snapshot.status == "queued":
             self.waiting.say("queued: waiting for a free device", snapshot.log_end)
         elif snapshot.alive:
@@ -168,6 +169,7 @@ class CurvesTab(RunTab, can_focus=True):
         """One chart a panel; those there are stay."""
         while len(self.charts) < len(self._panels):
             chart = Chart()
+            chart.plot.empty = ""
             self.charts.append(chart)
             self.grid.mount(chart)
         for chart in self.charts[len(self._panels) :]:
@@ -178,11 +180,9 @@ class CurvesTab(RunTab, can_focus=True):
         """Give the charts their curves, marks and baselines."""
         counted = "epoch" in self.store.caches or snapshot.state.epoch
         axis = XAxis.STEP if self.axis is XAxis.EPOCH and not counted else self.axis
-        framed = self.has_class("-framed")
         for chart, panel in zip(self.charts, self._panels, strict=False):
-            chart.border_title = safe(panel.title) if framed else None
             chart.change(
-                title="" if framed else safe(panel.title),
+                empty="no points yet",
                 curves=tuple(self._curve(name, panel, snapshot) for name in panel.series),
                 marks=self._marks(panel, snapshot),
                 baselines=self._baselines(panel, snapshot),
@@ -235,7 +235,7 @@ class CurvesTab(RunTab, can_focus=True):
 
     def on_resize(self) -> None:
         self._place()
-        if self._panels:
+        if self._drawn is not None:
             self._dress(self.snapshot)
 
     def _place(self) -> None:
@@ -258,6 +258,9 @@ class CurvesTab(RunTab, can_focus=True):
             chart.display = index in shown
             alone = index == shown[-1] and len(shown) % place.columns == 1 and place.columns > 1
             chart.styles.column_span = 2 if alone else 1
+        for chart, panel in zip(self.charts, self._panels, strict=False):
+            chart.border_title = safe(panel.title) if place.framed else None
+            chart.change(title="" if place.framed else safe(panel.title))
         if was_framed != place.framed:
             self._drawn = None
 

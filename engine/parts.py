@@ -16,13 +16,14 @@ from engine.losses import Loss, build_loss
 from engine.settings import Settings
 from engine.splits import Prepared
 
-PREFIXES = {"validation": "val"}
-"""What a split is called in the names of metrics and files, where that differs."""
-
-
 def prefix_of(split: str) -> str:
-    """The prefix of a split's metrics: val for validation."""
-    return PREFIXES.get(split, split)
+    """The prefix of a split's metrics: val for validation; train/… are the values of the training steps themselves."""
+    return {"validation": "val", "train": "train_split"}.get(split, split)
+
+
+def file_prefix(split: str) -> str:
+    """What the evaluation files of a split begin with."""
+    return {"validation": "val"}.get(split, split)
 
 
 @dataclass(frozen=True)

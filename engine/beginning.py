@@ -1,0 +1,184 @@
+"""Where a sitting begins: at the run's own last checkpoint, at another run's, or at the start."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import torch
+
+from engine import checkpoint
+from engine.checkpoint import Loaded
+from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
+from engine.errors import NotFoundError, RunError
+from engine.loop_state import LoopState
+from engine.optim import restore_optimizer
+from engine.parts import prefix_of
+from engine.randomness import restore_random_states
+from engine.records import RUN_ID
+from engine.runs import Run, RunsFolder, append_event, each_run
+from engine.series import cut_series
+from engine.session import Session
+from engine.settings import Settings
+
+
+def begin(session: Session) -> None:
+    """Bring a session to where it goes on from, cutting off what was logged after that.
+
+    Raises:
+        EngineError: another run's checkpoint was asked for and is missing, damaged, or does not fit.
+        OSError: the disk is full or the folder is not writable.
+    """
+    sweep_leftovers(session.paths)
+    own = _newest_whole(session)
+    if own is not None:
+        _restore(session, own, source=session.paths.id)
+        session.saved_step = own.step
+        _repair_links(session)
+    elif session.info.parent:
+        _continue_parent(session, session.info.parent)
+    elif session.settings.init_from:
+        _take_weights(session, session.settings.init_from)
+    started_before = session.paths.events.exists() and session.paths.series.exists()
+    _cut(session)
+    if own is not None or started_before:
+        source = own.folder.name if own is not None else session.info.parent or "the start"
+        append_event(session.paths, "resumed", step=session.loop.step, epoch=session.epochs_done, **{"from": source})
+        print(f"going on from {source}, step {session.loop.step:,}", flush=True)
+    else:
+        append_event(session.paths, "started", device=str(session.parts.device), seed=session.settings.seed)
+
+
+def _cut(session: Session) -> None:
+    """Drop what was logged after the checkpoint, and an evaluation at its very step that it does not know of."""
+    series, loop = session.paths.series, session.loop
+    cut_series(series, loop.step)
+    if loop.evaluated_step != loop.step:
+        for split in session.parts.splits:
+            cut_series(series / prefix_of(split), loop.step - 1)
+
+
+def _newest_whole(session: Session) -> Loaded | None:
+    """The newest checkpoint that is undamaged; each damaged one is told of."""
+    for info in reversed(list_checkpoints(session.paths)):
+        try:
+            return checkpoint.load(info.folder)
+        except RunError as error:
+            append_event(session.paths, "warning", message=f"{error.message}; the checkpoint before it is taken")
+            print(f"warning: {error.message}", flush=True)
+            info.folder.rename(info.folder.with_name(f".damaged-{info.folder.name}"))
+    return None
+
+
+def _restore(session: Session, loaded: Loaded, source: str) -> None:
+    checkpoint.load_weights(session.model, loaded.model, source)
+    training = loaded.training
+    restore_optimizer(session.optimizer, training["optimizer"])
+    if session.schedule is not None and training["schedule"] is not None:
+        session.schedule.restore(training["schedule"])
+    if session.stepper.scaler is not None and training["scaler"] is not None:
+        session.stepper.scaler.load_state_dict(training["scaler"])
+    if session.parts.device.type == "cpu":
+        torch.set_num_threads(training["threads"])
+    restore_random_states(training["random"], session.parts.device)
+    session.loop = LoopState.restored(loaded.loop)
+
+
+def _repair_links(session: Session) -> None:
+    """A kill may have come between a checkpoint and the symlinks to it."""
+    by_step = {info.step: info for info in list_checkpoints(session.paths)}
+    best = session.loop.best
+    assert session.saved_step is not None
+    set_link(session.paths, "last", by_step[session.saved_step].folder.name)
+    if best is not None and best["step"] in by_step:
+        set_link(session.paths, "best", by_step[best["step"]].folder.name)
+
+
+def _continue_parent(session: Session, reference: str) -> None:
+    """Take everything over from another run, then let this run's own settings win where they differ."""
+    run_id, name = parse_reference(reference)
+    runs = RunsFolder(session.paths.folder.parent)
+    parent = runs.find(run_id)
+    info, loaded = checkpoint.load_named(parent.paths, name)
+    before = _settings_of(parent)
+    fresh = {key: group.copy() for key, group in enumerate(session.optimizer.param_groups)}
+    same_optimizer = before.optimizer.get("name") == session.settings.optimizer.get("name")
+    same_schedule = before.scheduler == session.settings.scheduler
+    initial = session.optimizer.state_dict()
+    if not same_schedule or session.schedule is None:
+        loaded.training["schedule"] = None
+    if (session.stepper.scaler is None) != (loaded.training["scaler"] is None):
+        loaded.training["scaler"] = None
+    if not same_optimizer:
+        _warn(session, f"{run_id} used {before.optimizer.get('name')}: the optimizer's state begins anew")
+        loaded.training["optimizer"] = initial
+    if not same_schedule:
+        _warn(session, f"the scheduler is not that of {run_id}: it begins anew")
+    _restore(session, loaded, f"{run_id}:{info.folder.name}")
+    _apply_own(session, before, fresh, same_schedule)
+    _forget_standing(session.loop, same_schedule)
+
+
+def _settings_of(run: Run) -> Settings:
+    try:
+        return msgspec.convert(run.info.settings, Settings)
+    except msgspec.ValidationError:
+        return Settings()
+
+
+def _apply_own(session: Session, before: Settings, fresh: dict[int, dict[str, object]], same_schedule: bool) -> None:
+    """Arguments of the optimizer that this run gives otherwise than its parent did."""
+    own, theirs = session.settings.optimizer, before.optimizer
+    changed = {key for key in own if own[key] != theirs.get(key) and key != "name"}
+    if not same_schedule:
+        changed |= {"lr", "initial_lr"}
+    for number, group in enumerate(session.optimizer.param_groups):
+        for key in changed:
+            if key in fresh[number]:
+                group[key] = fresh[number][key]
+    if "lr" in changed and same_schedule and session.schedule is not None:
+        scheduler = session.schedule.scheduler
+        if hasattr(scheduler, "base_lrs"):
+            scheduler.base_lrs = [group["lr"] for group in session.optimizer.param_groups]
+
+
+def _forget_standing(loop: LoopState, same_schedule: bool) -> None:
+    """What the parent had reached is its own: its best checkpoint does not lie in this run's folder."""
+    loop.best, loop.stopping_best, loop.stopping_stale = None, None, 0
+    loop.seconds, loop.findings, loop.diagnosis = 0.0, [], {}
+    loop.evaluated_step = loop.step
+    if not same_schedule:
+        loop.schedule_units = 0
+
+
+def _take_weights(session: Session, reference: str) -> None:
+    run, name = _referenced(RunsFolder(session.paths.folder.parent), reference)
+    info, loaded = checkpoint.load_named(run.paths, name, weights_only=True)
+    checkpoint.load_weights(session.model, loaded.model, f"{run.id}:{info.folder.name}")
+    print(f"weights of {run.id}, {info.folder.name}", flush=True)
+
+
+def _referenced(runs: RunsFolder, reference: str) -> tuple[Run, str]:
+    """The run and the checkpoint's name meant by `e0031:best`, or by an experiment's name."""
+    name, checkpoint_name = parse_reference(reference, "best")
+    if RUN_ID.fullmatch(name):
+        return runs.find(name), checkpoint_name
+    finished = [run for run in each_run(runs) if run.info.experiment == name and run.status == "finished"]
+    if not finished:
+        raise NotFoundError(
+            f"init_from = {reference!r}: there is no finished run of that experiment in {runs.root}",
+            hint="name a run, such as e0031:best",
+        )
+    return max(finished, key=_standing), checkpoint_name
+
+
+def _standing(run: Run) -> float:
+    best = run.state.best
+    if not best or not isinstance(best.get("value"), (int, float)):
+        return -math.inf
+    return float(best["value"]) if best.get("mode") != "min" else -float(best["value"])
+
+
+def _warn(session: Session, message: str) -> None:
+    append_event(session.paths, "warning", message=message)
+    print(f"warning: {message}", flush=True)

@@ -1,0 +1,253 @@
+"""One sitting of a run: everything the training loop acts on, put together from the run folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from engine import checkpoint
+from engine.batches import TrainBatches
+from engine.errors import SettingsError
+from engine.heartbeat import Heartbeat
+from engine.interrupts import Interrupts
+from engine.jsonio import write_json
+from engine.layers import model_table
+from engine.loop_state import Every, LoopState, every
+from engine.metrics import mode_of
+from engine.optim import Schedule, build_optimizer, build_schedule
+from engine.parts import Parts, build_parts, choose_device, prefix_of
+from engine.randomness import random_states
+from engine.records import RunInfo, RunPaths
+from engine.resume import limits
+from engine.runs import append_event
+from engine.series import SeriesWriter
+from engine.settings import Settings, Train
+from engine.splits import prepare
+from engine.stepping import Stepper
+from engine.summary import summarise
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where training ends: at whichever comes first."""
+
+    steps: int | None
+    minutes: float | None
+
+    def reached(self, step: int, seconds: float) -> bool:
+        """Whether it is time to end."""
+        if self.steps is not None and step >= self.steps:
+            return True
+        return self.minutes is not None and seconds >= 60 * self.minutes
+
+
+@dataclass
+class Session:
+    """What the loop acts on; its own state is `loop`, which checkpoints keep beside weights and random states."""
+
+    paths: RunPaths
+    info: RunInfo
+    settings: Settings
+    parts: Parts
+    batches: TrainBatches
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule | None
+    stepper: Stepper
+    limits: Limits
+    steps_per_epoch: int
+    evaluate_every: Every
+    save_every: Every
+    monitor: str
+    mode: str
+    heartbeat: Heartbeat
+    interrupts: Interrupts
+    series: SeriesWriter
+    loop: LoopState = field(default_factory=LoopState)
+    saved_step: int | None = None
+    """The step of the newest checkpoint, None before the first one."""
+
+    @property
+    def model(self) -> torch.nn.Module:
+        return self.parts.model
+
+    @property
+    def train(self) -> Train:
+        return self.settings.train
+
+    @property
+    def epochs_done(self) -> float:
+        """With the part of the present epoch."""
+        return self.loop.epoch + self.loop.batch / self.batches.count
+
+    def training_state(self) -> dict[str, Any]:
+        """What a checkpoint keeps besides weights and the loop's state."""
+        scaler = self.stepper.scaler
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state(),
+            "scaler": None if scaler is None else scaler.state_dict(),
+            "random": random_states(self.parts.device),
+            "threads": torch.get_num_threads(),
+        }
+
+
+def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupts: Interrupts) -> Session:
+    """Load the data, build the model and everything around it, and write data.json and model.json.
+
+    Raises:
+        SettingsError: settings that cannot be used.
+        DataError: data that cannot be learnt from.
+        NoDeviceError: there is no such device.
+    """
+    settings = _settings(info)
+    folder = Path(info.folder) if info.folder else Path.cwd()
+    device = choose_device(heartbeat.state.device or str(info.device.get("name") or "cpu"))
+    _configure_torch(settings.train, device)
+    prepared = prepare(settings, folder)
+    summary = summarise(prepared)
+    if not paths.data.exists():
+        _tell_leaks(paths, summary)
+    write_json(paths.data, summary)
+    _say_data(summary)
+    parts = build_parts(settings, prepared, folder, device)
+    table = model_table(parts.model, parts.spec)
+    write_json(paths.model, {"name": settings.model["name"], **table})
+    print(f"{settings.model['name']}: {table['parameters']:,} parameters, on {device}", flush=True)
+    return _assemble(paths, info, settings, parts, prepared.options.bucket, heartbeat, interrupts)
+
+
+def _settings(info: RunInfo) -> Settings:
+    try:
+        return msgspec.convert(info.settings, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"run.json: {error}") from error
+
+
+def _configure_torch(train: Train, device: torch.device) -> None:
+    if train.threads is not None:
+        torch.set_num_threads(train.threads)
+    if device.type == "cuda" and train.deterministic:
+        # warn_only: an operation without a deterministic kernel is named in the log and goes on
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+
+
+def _tell_leaks(paths: RunPaths, summary: dict[str, Any]) -> None:
+    for pair, found in summary["duplicates"].items():
+        part = pair.partition("/")[2]
+        if pair.startswith("train/") and found["rows"]:
+            count = summary["splits"][part]["count"]
+            message = f"{found['rows']:,} of {count:,} {part} samples stand in the train split too"
+            append_event(paths, "finding", level="warning", message=message, epoch=0, step=0)
+
+
+def _say_data(summary: dict[str, Any]) -> None:
+    counts = ", ".join(f"{split['count']:,} {name}" for name, split in summary["splits"].items())
+    print(f"{summary['name']}: {counts}, {len(summary['classes'])} classes", flush=True)
+
+
+def _assemble(
+    paths: RunPaths,
+    info: RunInfo,
+    settings: Settings,
+    parts: Parts,
+    bucket: bool,
+    heartbeat: Heartbeat,
+    interrupts: Interrupts,
+) -> Session:
+    train = settings.train
+    batches = TrainBatches(
+        parts.splits["train"],
+        train.batch_size,
+        settings.seed,
+        shuffle=train.shuffle,
+        drop_last=train.drop_last,
+        bucket=bucket,
+    )
+    steps_per_epoch = -(-batches.count // train.accumulate)
+    ends = _limits(train, limits(paths), steps_per_epoch)
+    monitor, mode = _monitor(settings, parts)
+    optimizer = build_optimizer(settings.optimizer, parts.model.parameters())
+    # fitted to the length the run was launched with: a schedule does not stretch when the run is continued
+    planned = _limits(train, {}, steps_per_epoch).steps
+    epochs = None if planned is None else math.ceil(planned / steps_per_epoch)
+    schedule = build_schedule(settings.scheduler, optimizer, steps=planned, epochs=epochs, mode=mode)
+    session = Session(
+        paths=paths,
+        info=info,
+        settings=settings,
+        parts=parts,
+        batches=batches,
+        optimizer=optimizer,
+        schedule=schedule,
+        stepper=Stepper(parts.model, parts.loss, optimizer, train, parts.device),
+        limits=ends,
+        steps_per_epoch=steps_per_epoch,
+        evaluate_every=every(settings.evaluate.every),
+        save_every=every(settings.checkpoint.every),
+        monitor=monitor,
+        mode=mode,
+        heartbeat=heartbeat,
+        interrupts=interrupts,
+        series=SeriesWriter(paths.series),
+    )
+    checkpoint.check_savable(session.training_state())
+    return session
+
+
+def _limits(train: Train, grown: dict[str, float], steps_per_epoch: int) -> Limits:
+    epochs = grown.get("train.epochs", train.epochs)
+    steps = grown.get("train.steps", train.steps)
+    minutes = grown.get("train.minutes", train.minutes)
+    if epochs is None and steps is None and minutes is None:
+        raise SettingsError("there is no end: none of train.epochs, train.steps, train.minutes is given")
+    ends = [] if steps is None else [int(steps)]
+    if epochs is not None:
+        ends.append(max(1, math.ceil(epochs * steps_per_epoch - 1e-9)))
+    return Limits(min(ends, default=None), minutes)
+
+
+def evaluated_splits(settings: Settings, parts: Parts) -> list[str]:
+    """The splits scored while training; a validation split that does not exist is passed over.
+
+    Raises:
+        SettingsError: another one does not exist.
+    """
+    wanted = [name for name in settings.evaluate.splits if name != "validation" or name in parts.splits]
+    for name in wanted:
+        if name not in parts.splits:
+            known = ", ".join(parts.splits)
+            raise SettingsError(f"evaluate.splits names {name!r}", hint=f"this data has: {known}")
+    return wanted
+
+
+def _monitor(settings: Settings, parts: Parts) -> tuple[str, str]:
+    """The metric that decides which checkpoint is best, and its direction."""
+    splits = evaluated_splits(settings, parts)
+    given = settings.checkpoint.monitor
+    monitor = given or ("val/accuracy" if "validation" in splits else "train/loss")
+    wanted = [monitor]
+    if settings.train.early_stopping is not None and settings.train.early_stopping.monitor:
+        wanted.append(settings.train.early_stopping.monitor)
+    prefixes = {"train", *map(prefix_of, splits)}
+    for name in wanted:
+        if name.partition("/")[0] not in prefixes:
+            missing = {"val": "validation"}.get(name.partition("/")[0], name.partition("/")[0])
+            raise SettingsError(
+                f"{name} is watched, but the {missing} split is not evaluated",
+                hint=f"set data.validation = 0.1, or watch one of: {', '.join(sorted(prefixes))}/…"
+                if missing == "validation"
+                else f"name it in evaluate.splits; evaluated are: {', '.join(splits) or 'none'}",
+            )
+    return monitor, settings.checkpoint.mode or mode_of(monitor)
+
+
+def cublas_workspace() -> None:
+    """Let cuBLAS be deterministic; to be called before torch touches a GPU."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui.messages import SnapshotTaken
 from tui.preferences import Preferences
@@ -207,6 +208,15 @@ class DltuiApp(App[None]):
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
         return self.store.snapshot
+
+    def on_key(self, event: events.Key) -> None:
+        """Give an input what was typed before it had the focus: the keys right after `/` belong to the filter."""
+        focused = self.focused
+        if isinstance(focused, Input) and event.is_printable and event.character:
+            # an input takes printable keys itself: this one was under way to what had the focus before
+            event.stop()
+            event.prevent_default()
+            focused.insert_text_at_cursor(event.character)
 
     # going places
 

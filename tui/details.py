@@ -163,10 +163,11 @@ def _class_lines(details: Details, width: int, ink: Inks) -> list[Line]:
         return [*summary_lines(details.summary, width, ink), []]
     if not details.data_state:
         return []
-    lines: list[Line] = [
-        [(pad("Classes", LABEL), ink.strong), (fit(safe(details.data_state), width - LABEL), ink.muted)]
+    lines: list[Line] = [[("Classes", ink.strong)]]
+    lines += [
+        [(line, ink.text if details.data_hint else ink.muted)] for line in wrap(safe(details.data_state), width, 4)
     ]
-    lines += [[(" " * LABEL, ink.text), (line, ink.muted)] for line in wrap(safe(details.data_hint), width - LABEL, 4)]
+    lines += [[(line, ink.muted)] for line in wrap(safe(details.data_hint), width, 4)]
     return [*lines, []]
 
 

@@ -60,7 +60,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "down": ("↓", "v"),
     "right": ("→", "->"),
     "enter": ("⏎", "enter"),
-    "dot": ("·", "|"),
+    "dot": ("·", "-"),
     "dash": ("–", "-"),
     "ellipsis": ("…", "~"),
     "full": ("█", "#"),
@@ -103,13 +103,13 @@ def spark(shares: list[float]) -> str:
 _TO_ASCII = str.maketrans(
     {
         **dict.fromkeys("─━╌┄╴╸╺╶▔▁⎺⎽", "-"),
-        **dict.fromkeys("│┃▏▎▍▌▋▊▉▐▕║", "|"),
+        **dict.fromkeys("┊┆╎│┃▏▎▍▌▋▊▉▐▕║", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬╋┏┓┗┛", "+"),
         **dict.fromkeys("█▇▆▅▄▃▂▀▓▒", "#"),
         **dict.fromkeys("•·∙", "."),
         **dict.fromkeys("–—−", "-"),
         **{unicode: plain[0] for unicode, plain in _SYMBOLS.values() if not unicode.isascii()},
-        "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "×": "x",
+        "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "▲": "^", "▼": "v", "×": "x",
     }
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from tui.messages import DataSummarised, DetailsRead
 from tui.screens.main_screen import MainScreen
 from tui.store import ExperimentEntry, Snapshot
 from tui.text import safe, wrap
-from tui.theme import Inks
+from tui.theme import Inks, symbol
 from tui.widgets.experiment_list import ExperimentList
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
@@ -127,7 +127,7 @@ class ExperimentsScreen(MainScreen):
         self.listing.set_items(entries, at)
         total = len(self._entries or ())
         many = f"{total}" if len(entries) == total else f"{len(entries)} of {total}"
-        self.listing.border_title = plain(f"Experiments {safe('·')} {many}")
+        self.listing.border_title = plain(f"Experiments {symbol('dot')} {many}")
         file = self.dltui.snapshot.file
         self.listing.border_subtitle = plain(
             "" if file is None else ("packaged" if file.packaged else safe(file.path.name))
@@ -224,7 +224,7 @@ class ExperimentsScreen(MainScreen):
             return details
         if self._reader.reading != details.name:
             self.set_timer(DATA_SECONDS, lambda: self._read_data(details.name))
-        return dataclasses.replace(details, data_state=f"reading the data{safe('…')}")
+        return dataclasses.replace(details, data_state=f"reading the data{symbol('ellipsis')}")
 
     def _read_data(self, name: str) -> None:
         current = self.listing.current

@@ -302,7 +302,7 @@ class LaunchScreen(ModalScreen[None]):
 
     def action_change(self) -> None:
         """Go to the setting line."""
-        self.typed.focus()
+        self.set_focus(self.typed)
 
     def action_copy(self) -> None:
         """Copy the headless command to the clipboard, through the terminal (OSC 52)."""

@@ -146,7 +146,9 @@ class RunsScreen(MainScreen):
 
     def _say_title(self) -> None:
         total, shown = len(self._rows or ()), len(self._outcome.rows)
-        parts = [f"Runs {safe('·')} {total:,}" if shown == total else f"Runs {safe('·')} {shown:,} of {total:,}"]
+        parts = [
+            f"Runs {symbol('dot')} {total:,}" if shown == total else f"Runs {symbol('dot')} {shown:,} of {total:,}"
+        ]
         if self.view.experiment:
             parts.append(f"of {self.view.experiment}")
         if self.view.filter:

@@ -53,7 +53,10 @@ class DeviceChoice(LineList[Device]):
         """Name, kind, load, memory, and whether it is free."""
         text = ink.text if item.free else ink.muted
         dot = f" {symbol('dot')} "
-        facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
+        if width >= 84:
+            facts = f"{pad(safe(item.title), 22)}  load {pad(load(item), 5, right=True)}  {pad(memory(item), 17, right=True)}"
+        else:
+            facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
         state = f"{symbol('finished')} free" if item.free else f"{symbol('failed')} {safe(item.why)}"
         room = max(0, width - 7)
         line: Line = [

@@ -72,8 +72,8 @@ def _columns(entries: Sequence[ExperimentEntry]) -> tuple[Column, ...]:
     model = longest([entry.model for entry in entries], 6, 32)
     return (
         Column("name", "name", min(name, 20), name),
-        Column("data", "data", min(data, 10), data, rank=2),
-        Column("model", "model", min(model, 10), _ALL, rank=3),
-        Column("runs", "runs", 6, right=True, rank=1),
-        Column("best", "best", 7, right=True),
+        Column("data", "data", min(data, 10), data, rank=3),
+        Column("model", "model", min(model, 10), _ALL, rank=4),
+        Column("runs", "runs", 6, right=True, rank=2),
+        Column("best", "best", 7, right=True, rank=1),
     )

@@ -55,7 +55,8 @@ class FilterBar(Container):
     def open(self) -> None:
         """Show the bar and let the person type."""
         self.add_class("-shown")
-        self.query_one(LineInput).focus()
+        # at once, not by `focus()`, which waits a turn: what is typed right after `/` belongs to the filter
+        self.screen.set_focus(self.query_one(LineInput))
 
     def say(self, error: str) -> None:
         """Show what is wrong with the filter, or nothing."""

@@ -188,9 +188,14 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     # drawing
 
+    @property
+    def room(self) -> int:
+        """The cells of a line, without those of a scrollbar."""
+        return self.scrollable_content_region.width
+
     def render_line(self, y: int) -> Strip:
         """One line of the widget: the title, a row, what is said of an empty list, or nothing."""
-        width, base, ink = self.size.width, self.rich_style, inks(self.app)
+        width, base, ink = self.room, self.rich_style, inks(self.app)
         if not self.items:
             line = self.empty[y] if y < len(self.empty) else []
             return to_strip(line, width, base)

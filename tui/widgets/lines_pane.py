@@ -59,7 +59,7 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
         self._build()
 
     def on_resize(self) -> None:
-        if self.size.width != self._width:
+        if self.scrollable_content_region.width != self._width:
             self._build()
 
     def notify_style_update(self) -> None:
@@ -69,7 +69,7 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
             self._build()
 
     def _build(self) -> None:
-        self._width = self.size.width
+        self._width = self.scrollable_content_region.width
         old = self._lines
         if self._builder is not None and self._width > 0:
             self._lines = self._builder(self._width, inks(self.app))
@@ -80,7 +80,7 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """One line of the content."""
-        index, width = y + round(self.scroll_y), self.size.width
+        index, width = y + round(self.scroll_y), self.scrollable_content_region.width
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
             line = self._lines[index] if index < len(self._lines) else []

@@ -96,7 +96,7 @@ class RunList(LineList[Row]):
     def column_at(self, x: int) -> str | None:
         """The key of the column at cell `x` of the title line."""
         at = 1
-        for column, width in arrange(self._columns, self.size.width - 1):
+        for column, width in arrange(self._columns, self.room - 1):
             if at <= x < at + width + GAP:
                 return column.key
             at += width + GAP
@@ -128,11 +128,11 @@ def _columns(experiment: int, ids: int) -> tuple[Column, ...]:
         Column("run", "run", max(5, ids)),
         Column("star", "", 1),
         Column("experiment", "experiment", min(experiment, 18), 48),
-        Column("state", "state", 8, 10, rank=3),
-        Column("best", "best", 7, 9, right=True),
-        Column("test", "test", 7, 9, right=True, rank=1),
-        Column("time", "time", 8, 9, right=True, rank=4),
-        Column("age", "age", 6, 7, right=True, rank=2),
-        Column("device", "device", 6, 8, rank=5),
-        Column("tags", "tags", 8, 1_000, rank=6),
+        Column("state", "state", 8, 10, rank=4),
+        Column("best", "best", 7, 9, right=True, rank=1),
+        Column("test", "test", 7, 9, right=True, rank=2),
+        Column("time", "time", 8, 9, right=True, rank=5),
+        Column("age", "age", 6, 7, right=True, rank=3),
+        Column("device", "device", 6, 8, rank=6),
+        Column("tags", "tags", 8, 1_000, rank=7),
     )

@@ -22,6 +22,8 @@ def _own_world(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(world / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(world / "config"))
     monkeypatch.delenv("NO_COLOR", raising=False)
+    # many workers at once: threads that spin while they wait for each other would take turns for minutes
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -60,9 +60,9 @@ def _summary(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, A
 
     from engine.experiments import resolve, settings_from_run
     from engine.jsonio import read_json
-    from engine.signatures import names
+    from engine.signatures import names, own_module
 
-    if name in names("data") or ":" in name:
+    if own_module("data", name) is not None or ":" in name:
         return _of_data_set(place, name, overrides)
     if name in {*place.experiments.experiments, *place.experiments.broken}:
         return _of_settings(place, resolve(place.experiments, name, overrides), place.experiments.folder, own=False)

@@ -101,7 +101,9 @@ def test_reading_in_parts_equals_reading_at_once(parts: list[int], limit: int, s
     for name in ("step0", "step1", "time0", "time1", "low", "high", "weight", "last", "bad"):
         assert np.array_equal(getattr(grown, name), getattr(whole, name), equal_nan=name in ("low", "high", "last"))
     with np.errstate(all="ignore"):
-        assert np.allclose(grown.total, whole.total, rtol=1e-9, atol=1e-9, equal_nan=True)
+        # sums depend on their order as far as rounding does, which the largest values decide
+        rounding = 1e-9 * max(1.0, float(np.abs(values[np.isfinite(values)]).sum()))
+        assert np.allclose(grown.total, whole.total, rtol=1e-9, atol=rounding, equal_nan=True)
 
 
 def test_a_cut_series_is_read_anew(tmp_path: Path) -> None:

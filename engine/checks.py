@@ -49,7 +49,7 @@ class Checker:
     def settings(self, table: Mapping[str, Any]) -> Settings | None:
         """The settings that `table` means, defaults of data set and model filled in; None when there are faults."""
         clean: dict[str, Any] = {}
-        for key, value in table.items():
+        for key, value in {"loss": {}, "optimizer": {}, **table}.items():  # torch's usual ones when nothing is said
             if key in TYPED:
                 clean[key] = self.struct(TYPED[key], value, (key,))
             elif key in NAMED:

@@ -79,6 +79,13 @@ def flatten_back(settings: Any) -> dict[str, Any]:
     return dict(msgspec.to_builtins(settings))
 
 
+def test_loss_and_optimizer_need_not_be_named(tmp_path: Path) -> None:
+    text = BASE.replace('optimizer = { name = "SGD", lr = 0.1, momentum = 0.9 }', "")
+    settings = resolve(written(tmp_path, text), "a")
+    assert settings.optimizer == {"name": "Adam", "lr": 0.001}
+    assert settings.loss == {"name": "CrossEntropyLoss"}
+
+
 def test_settings_of_a_newer_version_are_refused_by_name() -> None:
     with pytest.raises(SettingsError, match="e0009"):
         settings_from_run(RunInfo(run="e0009", settings={"quantum": 1}))

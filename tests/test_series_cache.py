@@ -81,7 +81,7 @@ def test_zooming_in_gives_the_records_themselves(tmp_path: Path) -> None:
 @given(
     parts=st.lists(st.integers(1, 400), min_size=1, max_size=12),
     limit=st.integers(2, 64),
-    special=st.lists(st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e308, -1e308]), max_size=8),
+    special=st.lists(st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e150, -1e150]), max_size=8),
 )
 def test_reading_in_parts_equals_reading_at_once(parts: list[int], limit: int, special: list[float]) -> None:
     total = sum(parts)

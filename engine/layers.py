@@ -107,6 +107,7 @@ def _table(model: nn.Module, rows: list[dict[str, Any]], inputs: tuple[Tensor, .
             "output_shape": row["shape"],
             "parameters": sum(p.numel() for p in fresh),
             "trainable": sum(p.numel() for p in fresh if p.requires_grad),
+            "multiplications": _multiplications(module, row["shape"]),
         }
         if id(module) in counted:
             layer["reused"] = True
@@ -119,6 +120,7 @@ def _table(model: nn.Module, rows: list[dict[str, Any]], inputs: tuple[Tensor, .
     return {
         "parameters": sum(p.numel() for p in parameters),
         "trainable": sum(p.numel() for p in parameters if p.requires_grad),
+        "multiplications": sum(layer["multiplications"] for layer in layers),
         "layers": layers,
         "bytes": {
             "parameters": sum(p.nbytes for p in parameters),
@@ -126,6 +128,18 @@ def _table(model: nn.Module, rows: list[dict[str, Any]], inputs: tuple[Tensor, .
             "forward_backward": 2 * 4 * numbers,
         },
     }
+
+
+def _multiplications(module: nn.Module, shape: list[int]) -> int:
+    """How many a layer does for one sample: its weights, at each position of what it gives out."""
+    if isinstance(module, (nn.Embedding, nn.EmbeddingBag)) or not shape:
+        return 0
+    weights = sum(p.numel() for p in module.parameters(recurse=False) if p.dim() > 1)
+    positions = math.prod(shape[1:]) if isinstance(module, _CONVOLUTIONS) else math.prod(shape[:-1])
+    return weights * positions
+
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def _left_over(model: nn.Module, counted: set[int]) -> list[dict[str, Any]]:
@@ -137,6 +151,7 @@ def _left_over(model: nn.Module, counted: set[int]) -> list[dict[str, Any]]:
             "output_shape": list(p.shape),
             "parameters": p.numel(),
             "trainable": p.numel() if p.requires_grad else 0,
+            "multiplications": 0,
         }
         for name, p in model.named_parameters()
         if id(p) not in counted

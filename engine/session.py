@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,7 +107,6 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
     settings = _settings(info)
     folder = Path(info.folder) if info.folder else Path.cwd()
     device = choose_device(heartbeat.state.device or str(info.device.get("name") or "cpu"))
-    _configure_torch(settings.train, device)
     prepared = prepare(settings, folder)
     summary = summarise(prepared)
     if not paths.data.exists():
@@ -118,6 +116,7 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
     parts = build_parts(settings, prepared, folder, device)
     table = model_table(parts.model, parts.spec)
     write_json(paths.model, {"name": settings.model["name"], **table})
+    _configure_torch(settings.train, device, table["multiplications"])
     print(f"{settings.model['name']}: {table['parameters']:,} parameters, on {device}", flush=True)
     return _assemble(paths, info, settings, parts, prepared.options.bucket, heartbeat, interrupts)
 
@@ -129,9 +128,16 @@ def _settings(info: RunInfo) -> Settings:
         raise SettingsError(f"run.json: {error}") from error
 
 
-def _configure_torch(train: Train, device: torch.device) -> None:
+_SMALL = 20_000_000
+"""Multiplications in a batch's forward pass up to which one thread does it as fast as several, which would have to wait
+for each other at every layer; on a busy machine that takes a hundred times as long as the work."""
+
+
+def _configure_torch(train: Train, device: torch.device, multiplications: int) -> None:
     if train.threads is not None:
         torch.set_num_threads(train.threads)
+    elif multiplications * train.batch_size <= _SMALL and device.type == "cpu":
+        torch.set_num_threads(1)
     if device.type == "cuda" and train.deterministic:
         # warn_only: an operation without a deterministic kernel is named in the log and goes on
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -246,8 +252,3 @@ def _monitor(settings: Settings, parts: Parts) -> tuple[str, str]:
                 else f"name it in evaluate.splits; evaluated are: {', '.join(splits) or 'none'}",
             )
     return monitor, settings.checkpoint.mode or mode_of(monitor)
-
-
-def cublas_workspace() -> None:
-    """Let cuBLAS be deterministic; to be called before torch touches a GPU."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -42,7 +42,7 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the forward pass; fp16 scales the loss."""
     threads: int | None = None
-    """CPU threads; recorded, and restored on resume. All cores when absent."""
+    """CPU threads; recorded, and restored on resume. When absent, one for a small model and all cores for others."""
     deterministic: bool = True
     """Use deterministic kernels on a GPU, so that a resumed run is bit-equal."""
     shuffle: bool = True

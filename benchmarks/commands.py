@@ -1,6 +1,6 @@
 """How long `engine list` and `engine runs` take as whole processes, with 1,000 runs.
 
-    python benchmarks/commands.py [--repeat N] [--json FILE]
+python benchmarks/commands.py [--repeat N] [--json FILE]
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ def make_runs(folder: Path, count: int) -> Path:
     """A folder with `count` runs below `folder/runs`."""
     runs = folder / "runs"
     subprocess.run([sys.executable, HERE / "make_runs.py", runs, str(count)], check=True, capture_output=True)
-    subprocess.run([*ENGINE, "runs", "--json"], cwd=folder, check=True, capture_output=True)  # as any use leaves the index
+    subprocess.run(
+        [*ENGINE, "runs", "--json"], cwd=folder, check=True, capture_output=True
+    )  # as any use leaves the index
     return folder
 
 
@@ -158,7 +160,9 @@ def watch(terminal: Terminal, seconds: float, tick: Callable[[], None] | None = 
             tick()
         time.sleep(max(0.0, 0.05 - (time.perf_counter() - now)))
     elapsed = time.perf_counter() - began
-    return (terminal.usage().cpu_seconds - before.cpu_seconds) / elapsed * 100, (terminal.bytes_read - written) / elapsed
+    return (terminal.usage().cpu_seconds - before.cpu_seconds) / elapsed * 100, (
+        terminal.bytes_read - written
+    ) / elapsed
 
 
 def idle_and_live(world: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ attributes, cursor position, modes, colours) are answered, so that none of them 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -84,10 +85,8 @@ class Terminal:
 
     def send(self, data: bytes) -> None:
         """Type `data`."""
-        try:
+        with contextlib.suppress(OSError):
             os.write(self.master, data)
-        except OSError:
-            pass
 
     @property
     def bytes_read(self) -> int:

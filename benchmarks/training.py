@@ -2,9 +2,8 @@
 
     DLTUI_DATA=DIR python benchmarks/training.py [--epochs N] [--repeat N] [--json FILE]
 
-Both train the same LeNet on the same in-memory MNIST with the same optimizer, batch size and threads; dltui's is the whole
-worker: per-step series, evaluation and checkpoints included, only the evaluation's own time (which the bare loop does not have)
-is taken out by comparing the time per step of the training series.
+Both train the same LeNet on the same in-memory MNIST with the same optimizer, batch size and threads; dltui's is the
+whole worker, per-step series and checkpoints included. Neither evaluates while it trains.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ evaluate = { splits = [] }
 
 
 def bare_loop(epochs: int) -> float:
-    """Images a second of the loop a careful person writes by hand: whole tensors in memory, no logging, no checkpoint."""
+    """Images a second of a careful loop by hand: whole tensors in memory, no logging, no checkpoint."""
     import torch
     from torch import nn
 
     from engine.components import load_model_function
+    from engine.data.mnist import load
     from engine.data_folder import data_root
     from engine.dataset import input_spec
-    from engine.data.mnist import load
 
     dataset = load(data_root(None))
     train = dataset.splits["train"]
@@ -75,7 +74,9 @@ def through_dltui(world: Path, epochs: int) -> float:
     from engine.series import read_records, series_path
 
     (world / "experiments.toml").write_text(EXPERIMENT.replace("EPOCHS", str(epochs + 1)))
-    done = subprocess.run([*ENGINE, "train", "bench", "--device", "cpu", "--json"], cwd=world, capture_output=True, text=True)
+    done = subprocess.run(
+        [*ENGINE, "train", "bench", "--device", "cpu", "--json"], cwd=world, capture_output=True, text=True
+    )
     if done.returncode:
         raise SystemExit(done.stderr)
     run = json.loads(done.stdout.splitlines()[-1])["run"]

@@ -1,4 +1,4 @@
-"""What many tests share: running the commands as real processes, and waiting for a condition without sleeping blindly."""
+"""What many tests share: the commands as real processes, and waiting for a condition without sleeping blindly."""
 
 from __future__ import annotations
 

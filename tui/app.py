@@ -17,6 +17,7 @@ from textual.widgets import Input
 from tui.messages import SnapshotTaken
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
+from tui.terminal import terminal_is_gone
 from tui.text import safe
 from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
 
@@ -142,6 +143,7 @@ class DltuiApp(App[None]):
     def on_mount(self) -> None:
         if self._open_run is not None:
             self.open_run(self._open_run)
+        self.app_resume_signal.subscribe(self, lambda _: self.repaint())
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -178,6 +180,9 @@ class DltuiApp(App[None]):
                 self._tell()
             self._wake.wait(TICK_SECONDS)
             self._wake.clear()
+            if not self.is_headless and terminal_is_gone():
+                self.call_from_thread(self.exit)
+                return
 
     def _check_experiments(self, worker: Worker[Any]) -> None:
         """Check every experiment against what it names; it takes a while, and nothing waits for it."""
@@ -298,6 +303,10 @@ class DltuiApp(App[None]):
             if self.mouse_on
             else "The terminal has the mouse: mark and copy; M takes it back"
         )
+
+    def repaint(self) -> None:
+        """Draw everything, whatever is believed to be on the terminal: after `fg`, after an editor."""
+        self.screen.refresh(layout=True)
 
     # saying things
 

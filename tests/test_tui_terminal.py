@@ -161,6 +161,19 @@ def test_a_closed_terminal_ends_it(start: Start) -> None:
     assert program.ended() != 0
 
 
+def test_suspended_and_brought_back_it_draws_everything_anew(start: Start) -> None:
+    program = start()
+    program.wait("digits-mlp")
+    pid = program.terminal.process.pid
+    os.kill(pid, signal.SIGTSTP)
+    wait_until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    before = len(program.raw)
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: b"digits-mlp" in program.raw[before:], 20)
+    program.keys("q")
+    assert program.ended() == 0
+
+
 def test_80_by_24_has_one_line_of_keys_and_no_cut_numbers(start: Start) -> None:
     program = start()
     program.wait("digits-mlp", "? help   ^p commands")

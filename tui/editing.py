@@ -70,4 +70,4 @@ def run_editor(app: DltuiApp, command: list[str], path: Path, line: int = 1) -> 
         words.append(f"+{line}")
     with app.suspend():
         subprocess.run([*words, str(path)], check=False)
-    app.refresh()
+    app.repaint()

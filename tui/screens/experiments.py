@@ -22,7 +22,7 @@ from tui.widgets.experiment_list import ExperimentList
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line, plain
+from tui.widgets.table import Line, entitle
 
 DETAILS_SECONDS = 0.08
 """How long the cursor rests before the details follow."""
@@ -127,11 +127,9 @@ class ExperimentsScreen(MainScreen):
         self.listing.set_items(entries, at)
         total = len(self._entries or ())
         many = f"{total}" if len(entries) == total else f"{len(entries)} of {total}"
-        self.listing.border_title = plain(f"Experiments {symbol('dot')} {many}")
         file = self.dltui.snapshot.file
-        self.listing.border_subtitle = plain(
-            "" if file is None else ("packaged" if file.packaged else safe(file.path.name))
-        )
+        origin = "" if file is None else ("packaged" if file.packaged else file.path.name)
+        entitle(self.listing, f"Experiments {symbol('dot')} {many}", origin)
 
     def _matches(self, entry: ExperimentEntry) -> bool:
         if not self._filter:
@@ -163,15 +161,16 @@ class ExperimentsScreen(MainScreen):
         error, file = snapshot.file_error, snapshot.file
         faults = [problem for problems in snapshot.faults.values() for problem in problems]
         found = [*(file.problems if file is not None else ()), *faults]
+        title = ""
         self.problems.set_class(bool(error or found), "-shown")
         if error is not None:
-            self.problems.border_title = plain("experiments.toml cannot be read")
+            title = "experiments.toml cannot be read"
             self.problems.show(lambda width, ink: _error_lines(error, width, ink))
         elif file is not None and found:
             many = "1 problem" if len(found) == 1 else f"{len(found)} problems"
-            self.problems.border_title = plain(f"{many} in {safe(file.path.name)}")
+            title = f"{many} in {file.path.name}"
             self.problems.show(lambda width, ink: problem_lines(found, width, ink)[:-1])
-        self.problems.border_subtitle = plain("e edits it; it is read again when saved")
+        entitle(self.problems, title, "e edits it; it is read again when saved")
 
     # details
 
@@ -190,7 +189,7 @@ class ExperimentsScreen(MainScreen):
         entry = self.listing.current
         if entry is None:
             self._shown = None
-            self.details.border_title = plain("")
+            entitle(self.details, "")
             self.details.show(lambda width, ink: [])
             return
         self._read(entry.name)
@@ -211,7 +210,7 @@ class ExperimentsScreen(MainScreen):
         if details == self._shown:
             return
         self._shown = details
-        self.details.border_title = plain(details.name, 40)
+        entitle(self.details, details.name, width=40)
         self.details.show(lambda width, ink: draw(details, width, ink), top=not same)
 
     def _without_summary(self, details: Details) -> Details:

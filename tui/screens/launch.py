@@ -323,8 +323,11 @@ class LaunchScreen(ModalScreen[None]):
 
     def complete(self) -> bool:
         """Take the picked completion into the setting line; whether there was one."""
+        file, typed = self._app.snapshot.file, self.typed.value
+        if file is not None and self._typed_at != typed:  # faster than the thread that checks
+            self._checked, self._typed_at = check(file, self._order, typed), typed
         checked = self._checked
-        if checked is None or not checked.completions or self._typed_at != self.typed.value:
+        if checked is None or not checked.completions:
             return False
         name = checked.completions[self._pick][0]
         text = name if "=" in name else f"{name}="

@@ -23,7 +23,7 @@ from tui.theme import inks, symbol
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
 from tui.widgets.run_list import RunList
-from tui.widgets.table import Line, plain
+from tui.widgets.table import Line, entitle
 
 SOON = 2_000
 """With fewer runs than this a view is applied at once, without a thread."""
@@ -155,12 +155,11 @@ class RunsScreen(MainScreen):
             parts.append(f"/ {self.view.filter}")
         if self.view.sort != NEWEST or not self.view.descending:
             parts.append(f"by {self.view.sort} {symbol('down' if self.view.descending else 'up')}")
-        self.listing.border_title = plain(safe("   ".join(parts), 70))
         chosen = len(self.listing.selected)
         hidden = self._outcome.hidden
         said = [f"{chosen} selected"] if chosen else []
         said += [f"{hidden} archived, A shows them"] if hidden else []
-        self.listing.border_subtitle = plain("   ".join(said))
+        entitle(self.listing, "   ".join(parts), "   ".join(said), 70)
 
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)

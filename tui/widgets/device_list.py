@@ -54,7 +54,8 @@ class DeviceChoice(LineList[Device]):
         text = ink.text if item.free else ink.muted
         dot = f" {symbol('dot')} "
         if width >= 84:
-            facts = f"{pad(safe(item.title), 22)}  load {pad(load(item), 5, right=True)}  {pad(memory(item), 17, right=True)}"
+            busy, used = pad(load(item), 5, right=True), pad(memory(item), 17, right=True)
+            facts = f"{pad(safe(item.title), 22)}  load {busy}  {used}"
         else:
             facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
         state = f"{symbol('finished')} free" if item.free else f"{symbol('failed')} {safe(item.why)}"

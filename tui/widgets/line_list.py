@@ -98,14 +98,20 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
 
     def set_items(self, items: Sequence[T], cursor: int | None = None) -> None:
         """Show `items`; the cursor goes to `cursor`, or stays at its index as far as there are so many."""
-        many = len(self.items) != len(items)
-        self.items = items
-        wanted = self.cursor if cursor is None else cursor
+        old, self.items = self.items, items
+        was, wanted = self.cursor, self.cursor if cursor is None else cursor
         self.cursor = max(0, min(wanted, len(items) - 1))
-        if many:
+        if len(old) != len(items):
             self.virtual_size = Size(self.size.width, len(items) + self.titled)
-        self._follow()
-        self.refresh()
+        if self._follow() or len(old) != len(items) or not items:
+            self.refresh()
+            return
+        # a live run changes one row a second: only the lines in sight that are others are drawn again
+        top = max(0, round(self.scroll_y))
+        for index in range(top, min(len(items), top + self.size.height)):
+            same = old[index] is items[index] or old[index] == items[index]
+            if not same or (was != self.cursor and index in (was, self.cursor)):
+                self.refresh_line(index + self.titled)
 
     def forget(self) -> None:
         """Draw everything anew: theme, columns or a minute changed."""

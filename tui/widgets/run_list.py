@@ -50,6 +50,8 @@ class RunList(LineList[Row]):
 
     def sorted_by(self, key: str, descending: bool) -> None:
         """Mark the column that the rows are sorted by."""
+        if self.sort == (key, descending):
+            return
         self.sort = (key, descending)
         self.refresh_line(round(self.scroll_y))
 

@@ -10,6 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
+from textual.widget import Widget
 
 from tui.text import pad, safe
 
@@ -25,6 +26,15 @@ def plain(text: str, width: int | None = None) -> Any:
         A `Content`; typed loosely because Textual types titles as text, which it would read as markup.
     """
     return Content(safe(text, width))
+
+
+def entitle(widget: Widget, title: str, below: str = "", width: int | None = None) -> None:
+    """Set the titles in a widget's border; the same ones again cost no repaint, which assigning them does."""
+    titles = (title, below, width)
+    if getattr(widget, "_entitled", None) != titles:
+        widget._entitled = titles  # type: ignore[attr-defined]
+        widget.border_title = plain(title, width)
+        widget.border_subtitle = plain(below, width)
 
 
 @dataclass(frozen=True)

@@ -148,9 +148,7 @@ class Training:
         if last == batches.count:
             loop.epoch, loop.batch = loop.epoch + 1, 0
         schedule = session.schedule
-        if schedule is not None and (
-            schedule.interval == "step" or (schedule.interval == "epoch" and loop.batch == 0)
-        ):
+        if schedule is not None and (schedule.interval == "step" or (schedule.interval == "epoch" and loop.batch == 0)):
             self._advance_schedule(None)
 
     def log(self) -> None:
@@ -195,7 +193,12 @@ class Training:
             session.paths, parts, split, measured, metrics, epoch=session.epochs_done, step=loop.step, checkpoint=None
         )
         append_event(
-            session.paths, "evaluated", split=split, epoch=session.epochs_done, step=loop.step, metrics=named
+            session.paths,
+            "evaluated",
+            split=split,
+            epoch=session.epochs_done,
+            step=loop.step,
+            metrics={**self._train_means(), **named},
         )
         for finding in diagnose(loop, prefix, metrics, measured.confusion, classes, parts.majority, train_loss):
             loop.findings.append(finding.key)
@@ -229,6 +232,9 @@ class Training:
         loop.metrics["train/accuracy"] = loop.accuracy_sum / loop.loss_count
         loop.loss_sum, loop.accuracy_sum, loop.loss_count = 0.0, 0.0, 0
         return loop.metrics["train/loss"]
+
+    def _train_means(self) -> dict[str, float]:
+        return {key: value for key, value in self.loop.metrics.items() if key.startswith("train/")}
 
     def _judge(self) -> None:
         """Remember the best evaluation, and how long early stopping has waited."""
@@ -340,9 +346,7 @@ class Training:
         """An event when the learning rate has changed since the last one."""
         rate = learning_rate(self.session.optimizer)
         if self.loop.lr is not None and rate != self.loop.lr:
-            append_event(
-                self.session.paths, "lr", value=rate, epoch=self.session.epochs_done, step=self.loop.step
-            )
+            append_event(self.session.paths, "lr", value=rate, epoch=self.session.epochs_done, step=self.loop.step)
         self.loop.lr = rate
 
     def tick(self, now: float) -> None:

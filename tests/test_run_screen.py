@@ -534,6 +534,19 @@ async def test_a_checkpoint_is_scored_in_a_process_of_its_own(runs: Path, monkey
     assert asked == [(runs, "e0001:last")]
 
 
+@pytest.mark.parametrize("prefix", ["", "test/"])
+def test_the_answer_of_an_evaluation_in_a_line(prefix: str) -> None:
+    from tui.run_actions import _outcome
+
+    answer = json.dumps({"metrics": {f"{prefix}accuracy": 0.9889, f"{prefix}majority": 0.1028, "x": 1}}).encode()
+    told = _outcome("e0001:best", "test", 0, answer, b"")
+    assert told.words == "e0001:best   test/accuracy 0.9889 · test/majority 0.1028"
+    assert _outcome("e0001:best", "test", 0, b"nothing", b"").failed
+    failed = _outcome("e0001:best", "test", 3, b"", b"engine: no checkpoint 'best'\n")
+    assert failed.failed
+    assert "no checkpoint 'best'" in failed.words
+
+
 async def test_a_read_only_run_says_why_and_refuses(runs: Path) -> None:
     live(runs / "e0001", host="elsewhere", updated=time.time())
     async with opened(runs) as (pilot, _):

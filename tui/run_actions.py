@@ -87,11 +87,12 @@ def _outcome(reference: str, split: str, code: int, output: bytes, errors: bytes
         return Evaluation(f"{reference} could not be evaluated: {' '.join(said[-3:])}", failed=True)
     try:
         content: Any = msgspec.json.decode("\n".join(lines)) if len(lines) > 1 else msgspec.json.decode(lines[-1])
-        metrics = content["metrics"]
-    except (msgspec.DecodeError, IndexError, KeyError, TypeError):
+        metrics = dict(content["metrics"])
+    except (msgspec.DecodeError, IndexError, KeyError, TypeError, ValueError):
         return Evaluation(f"{reference} was evaluated, but the answer cannot be read", failed=True)
-    liked = [f"{split}/{name}" for name in ("accuracy", "macro_f1", "balanced_accuracy", "loss", "r2")]
-    parts = [f"{name} {shown(number(metrics[name]))}" for name in liked if name in metrics]
+    short = {str(name).removeprefix(f"{split}/"): value for name, value in metrics.items()}
+    liked = ("accuracy", "majority", "macro_f1", "balanced_accuracy", "loss", "r2")
+    parts = [f"{split}/{name} {shown(number(short[name]))}" for name in liked if name in short]
     words = f" {symbol('dot')} ".join(parts) or "no metrics"
     return Evaluation(f"{reference}   {words}")
 

@@ -50,9 +50,9 @@ class CheckpointList(LineList["CheckpointInfo"]):
             for position, name in enumerate(self.metrics)
         ]
         return [
-            Column("name", "checkpoint", 14, 30),
+            Column("name", "checkpoint", 19, 30),
             Column("epoch", "epoch", 7, right=True),
-            Column("step", "step", 9, 11, right=True, rank=3),
+            Column("step", "step", 9, 11, right=True, rank=5),
             *metrics,
             Column("size", "size", 8, 10, right=True, rank=2),
             Column("age", "age", 6, 8, right=True, rank=1),

@@ -95,7 +95,7 @@ def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
         value = shown(number(short[name]))
         words = f"{safe(name)} "
         extra = ""
-        if name == "accuracy" and (base := snapshot.baseline(split)) is not None:
+        if name == "accuracy" and (base := _majority(short, snapshot, split)) is not None:
             extra = f" (majority {shown(base, 3)})"
         if used + len(words) + len(value) + len(extra) > width - 1:
             break
@@ -107,6 +107,11 @@ def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
         ]
         used += len(words) + len(value) + len(extra) + 3
     return line
+
+
+def _majority(metrics: dict[str, Any], snapshot: RunSnapshot, split: str) -> float | None:
+    stated = number(metrics.get("majority"))
+    return stated if stated == stated else snapshot.baseline(split)
 
 
 class EvaluationTab(RunTab):
@@ -257,7 +262,7 @@ def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     lines: list[Line] = []
     if rows:
         lines += [[], *_class_table(rows, width, ink)]
-    samples = _rows(table.get("samples"))[:MOST_SAMPLES]
+    samples = sorted(_rows(table.get("samples"))[:MOST_SAMPLES], key=_is_right)
     if samples:
         lines += [[], *_sample_table(samples, width, ink)]
     return lines
@@ -295,6 +300,11 @@ def _class_table(rows: list[dict[str, Any]], width: int, ink: Inks) -> list[Line
     return lines
 
 
+def _is_right(sample: dict[str, Any]) -> bool:
+    """Wrong answers come first."""
+    return bool(sample.get("true") == sample.get("predicted"))
+
+
 def _sample_table(samples: list[dict[str, Any]], width: int, ink: Inks) -> list[Line]:
     """What was asked, what is true, what was answered, how sure; right and wrong by symbol and colour."""
     shown_input = [safe(s["input"]) if s.get("input") is not None else f"row {safe(s.get('row', ''))}" for s in samples]
@@ -304,7 +314,7 @@ def _sample_table(samples: list[dict[str, Any]], width: int, ink: Inks) -> list[
     title = f"   {pad('sample', room)}  {pad('true', label)}  {pad('predicted', label)}  {'sure':>6}"
     lines: list[Line] = [[(fit(title, width), ink.muted)]]
     for sample, text in zip(samples, shown_input, strict=True):
-        right = sample.get("true") == sample.get("predicted")
+        right = _is_right(sample)
         mark, style = (symbol("finished"), ink.good) if right else (symbol("failed"), ink.bad)
         probability = number(sample.get("probability"))
         sure = f"{100 * probability:.0f} %" if probability == probability else dash()

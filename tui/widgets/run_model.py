@@ -17,7 +17,7 @@ from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.table import Column, Line, arrange, draw_row, to_strip
 
 COLUMNS = (
-    Column("name", "layer", 14, 44),
+    Column("name", "layer", 14, 32),
     Column("type", "type", 12, 28),
     Column("shape", "output shape", 14, 26, right=True),
     Column("parameters", "parameters", 12, right=True),

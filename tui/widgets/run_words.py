@@ -279,6 +279,6 @@ def finding_text(message: str, epoch: float | None, step: int | None) -> str:
     text = safe(message)
     if "epoch" in text or "step" in text:
         return text
-    if epoch is not None:
+    if epoch:
         return f"{text} (epoch {epochs(epoch)})"
-    return f"{text} (step {step:,})" if step is not None else text
+    return f"{text} (step {step:,})" if step else text

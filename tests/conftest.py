@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -38,5 +39,7 @@ def real_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pytest.fail("the real data files are required here and not found: set DLTUI_DATA")
         pytest.skip("no real data files: set DLTUI_DATA to the folder that holds them")
     folder = tmp_path_factory.getbasetemp().parent / "dltui-data"
-    subprocess.run([sys.executable, str(unpack), str(folder)], check=True, capture_output=True)
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # test processes side by side: one unpacks, the others find it done
+        subprocess.run([sys.executable, str(unpack), str(folder)], check=True, capture_output=True)
     return folder

@@ -212,7 +212,7 @@ async def test_settings_are_completed_checked_and_taken(world: Path) -> None:
         await pilot.press("enter")  # refused: nothing is lost
         assert "0.5x" in screen_text(pilot)
         await pilot.press("backspace", "enter")
-        await seen(pilot, "default → 0.5", "-s optimizer.lr=0.5")
+        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5")
         await pilot.press("backspace")  # takes it back
         await seen(pilot, "optimizer.lr=0.5")
         assert pilot.app.screen.command_text.endswith("train digits-mlp")

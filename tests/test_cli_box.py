@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.make_runs import Maker
-from tests.cli_world import EXPERIMENTS, make_world
-from tests.helpers import engine_command, engine_json, environment, run_engine
+from tests.cli_world import make_world
+from tests.helpers import engine_json, environment, run_engine
 
 
 @pytest.fixture(scope="module")
@@ -89,23 +86,3 @@ print(sorted(set(sys.modules) & {heavy!r}), file=sys.stderr)
             [sys.executable, "-P", "-c", code], cwd=world, env=environment(), capture_output=True, text=True
         )
         assert done.stderr.splitlines()[-1] == "[]", verb
-
-
-def test_a_thousand_runs_list_within_a_quarter_of_a_second(tmp_path: Path) -> None:
-    """0.10 s as a whole process on an idle machine of 2024; the best of several, for others may be at work."""
-    (tmp_path / "experiments.toml").write_text(EXPERIMENTS)
-    template = Maker(tmp_path / "runs", steps=2).make(1, 1000.0)
-    for number in range(2, 1001):
-        folder = tmp_path / "runs" / f"e{number:04d}"
-        folder.mkdir()
-        for name in ("run.json", "state.json", "marks.json"):
-            os.link(template / name, folder / name)
-    for verb in ("runs", "list"):
-        taken = []
-        for _ in range(8):
-            begin = time.perf_counter()
-            subprocess.run(engine_command(verb), cwd=tmp_path, env=environment(), capture_output=True, check=True)
-            taken.append(time.perf_counter() - begin)
-            if taken[-1] < 0.25:
-                break
-        assert min(taken) < 0.25, verb

@@ -17,7 +17,7 @@ from engine import signatures
 from engine.checks import filled
 from engine.completion import completions, keys
 from engine.errors import NotFoundError, RunError, SettingsError, nearest
-from engine.inheritance import Problem, ProblemsError, Source, beside, shown_path
+from engine.inheritance import Problem, ProblemsError, Source, beside
 from engine.merge import Table
 from engine.resolving import (
     apply_overrides,
@@ -32,7 +32,7 @@ from engine.resolving import (
 from engine.rules import parse_every
 from engine.settings import DataOptions, Recipe, Settings
 from engine.text import printable
-from engine.toml_lines import read
+from engine.toml_lines import read, shown_path
 
 __all__ = [
     "Experiment",

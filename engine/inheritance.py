@@ -15,7 +15,7 @@ from engine.merge import NOT_INHERITED, Override, Path_, Table, has, inheritable
 from engine.recipe import recipe_faults
 from engine.settings import Recipe
 from engine.text import printable
-from engine.toml_lines import LineMap
+from engine.toml_lines import LineMap, shown_path
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,6 @@ class ProblemsError(SettingsError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(dict.fromkeys(map(str, problems))))
         self.problems = tuple(problems)
-
-
-def shown_path(path: Path) -> str:
-    """A path as messages show it: relative where it lies below the current folder."""
-    try:
-        return printable(path.relative_to(Path.cwd()))
-    except (ValueError, OSError):
-        return printable(path)
 
 
 class Source:

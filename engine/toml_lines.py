@@ -12,6 +12,14 @@ from engine.text import printable
 Path_ = tuple[str, ...]
 
 
+def shown_path(path: Path) -> str:
+    """A path as messages show it: relative where it lies below the current folder."""
+    try:
+        return printable(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return printable(path)
+
+
 def read(path: Path) -> tuple[dict[str, Any], str]:
     """The content of a TOML file as data and as text.
 
@@ -27,23 +35,23 @@ def read(path: Path) -> tuple[dict[str, Any], str]:
     except tomli.TOMLDecodeError as error:
         raise _broken(path, text, error) from None
     except RecursionError as error:
-        raise SettingsError(f"{path}: {error}", hint="no setting is nested that deep") from None
+        raise SettingsError(f"{shown_path(path)}: {error}", hint="no setting is nested that deep") from None
     except ValueError as error:  # such as an integer of more digits than Python converts
-        raise SettingsError(f"{path}: {error}") from None
+        raise SettingsError(f"{shown_path(path)}: {error}") from None
 
 
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise NotFoundError(f"there is no {path}", hint="give an existing file with --file FILE") from None
+        raise NotFoundError(f"there is no {shown_path(path)}", hint="give an existing file with --file FILE") from None
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise SettingsError(f"{shown_path(path)} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _decode(path: Path, content: bytes) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise SettingsError(f"{path} is UTF-16", hint="TOML files are UTF-8: save it as that")
+        raise SettingsError(f"{shown_path(path)} is UTF-16", hint="TOML files are UTF-8: save it as that")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +59,8 @@ def _decode(path: Path, content: bytes) -> str:
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
         byte = content[error.start]
         raise SettingsError(
-            f"{path}:{line}:{column}: byte 0x{byte:02x} is not UTF-8", hint="TOML files are UTF-8: save it as that"
+            f"{shown_path(path)}:{line}:{column}: byte 0x{byte:02x} is not UTF-8",
+            hint="TOML files are UTF-8: save it as that",
         ) from None
 
 
@@ -64,7 +73,8 @@ def _broken(path: Path, text: str, error: Exception) -> SettingsError:
     line, column = line or len(lines), column or 1
     shown = printable(lines[min(line, len(lines)) - 1])
     return SettingsError(
-        f"{path}:{line}:{column}: {printable(message)}\n    {shown[:160]}", hint="the file is not TOML there"
+        f"{shown_path(path)}:{line}:{column}: {printable(message)}\n    {shown[:160]}",
+        hint="the file is not TOML there",
     )
 
 

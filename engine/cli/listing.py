@@ -54,8 +54,7 @@ def list_(place: Place, as_json: bool, as_csv: bool) -> None:
             }
         )
     for problem in file.problems:
-        where = f"{file.path}:{problem.line}" if problem.line else str(file.path)
-        note(f"engine: {where}: {problem.message}")
+        note(f"engine: {problem}")
     if as_json:
         say_json(records)
     elif as_csv:

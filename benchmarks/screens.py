@@ -207,7 +207,7 @@ def log_to_screen(terminal: Terminal, paths: RunPaths, step: int) -> float:
         seen = len(terminal.chunks)
     began = time.perf_counter()
     with SeriesWriter(paths.series) as writer:
-        writer.log(step * 2, dict.fromkeys(LIVE_METRICS, 0.9))
+        writer.log(step, dict.fromkeys(LIVE_METRICS, 0.3 + step % 5 / 10))
     with terminal.changed:
         terminal.changed.wait_for(lambda: len(terminal.chunks) > seen, timeout=5)
         stamp = terminal.chunks[seen][0] if len(terminal.chunks) > seen else began + 5

@@ -93,7 +93,9 @@ _TYPES = {"features": np.float32, "image": np.uint8, "sequence": np.int64}
 def _padded(split: Split, width: int) -> NDArray[np.int64]:
     longest = int(split.lengths.max()) if split.lengths is not None and len(split) else split.inputs.shape[1]
     if longest > width:
-        raise SettingsError(f"data.pad_to = {width}, but the longest sequence has {longest}", hint=f"give {longest} or more")
+        raise SettingsError(
+            f"data.pad_to = {width}, but the longest sequence has {longest}", hint=f"give {longest} or more"
+        )
     inputs = np.zeros((len(split), width), np.int64)
     kept = min(width, split.inputs.shape[1])
     inputs[:, :kept] = split.inputs[:, :kept]

@@ -1,7 +1,7 @@
 """Saving and loading a run's state: tensors as safetensors, the rest as tagged JSON, nothing as pickle.
 
-A checkpoint is written to a hidden folder, made durable, and renamed: it exists if and only if it is complete. Sizes and
-SHA-256 of its files stand in checkpoint.json and are checked when it is loaded.
+A checkpoint is written to a hidden folder, made durable, and renamed: it exists if and only if it is complete. The
+sizes and SHA-256 of its files stand in checkpoint.json and are checked when it is loaded.
 """
 
 from __future__ import annotations
@@ -192,7 +192,13 @@ def load(folder: Path, *, weights_only: bool = False) -> Loaded:
         training = {} if weights_only else tagged.decode(rest["training"], tensors)
         loop = tagged.decode(content["loop"], {})
         return Loaded(
-            folder, float(content["epoch"]), int(content["step"]), {k: number(v) for k, v in content["metrics"].items()}, model, training, loop
+            folder,
+            float(content["epoch"]),
+            int(content["step"]),
+            {k: number(v) for k, v in content["metrics"].items()},
+            model,
+            training,
+            loop,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / CONTENT} is damaged: {error}", hint=_DAMAGED) from error

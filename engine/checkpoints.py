@@ -152,7 +152,7 @@ def set_link(paths: RunPaths, alias: str, target: str) -> None:
 
 
 def prune(paths: RunPaths, keep: int, *, protected: frozenset[str] = frozenset({"best", "last"})) -> list[str]:
-    """Delete all but the newest `keep` checkpoints, never one that a name in `protected` points at, and never the newest.
+    """Delete all but the newest `keep` checkpoints, never the newest nor one that `protected` names.
 
     Returns:
         The names of the folders deleted.

@@ -92,15 +92,13 @@ def _at_chance(loop: LoopState, prefix: str, metrics: dict[str, float], classes:
         return None
     accuracy = metrics["accuracy"]
     message = (
-        f"after {int(loop.diagnosis[f'{prefix}/chance'])} evaluations {prefix}/accuracy {accuracy:.3f} is at chance level"
+        f"after {int(loop.diagnosis[f'{prefix}/chance'])} evaluations {prefix}/accuracy {accuracy:.3f} is at chance"
         f" (always answering the most frequent class gives {metrics['majority']:.3f}): nothing is learnt"
     )
     return Finding(f"{prefix}/chance", "warning", message)
 
 
-def _overfitting(
-    loop: LoopState, prefix: str, metrics: dict[str, float], train_loss: float | None
-) -> Finding | None:
+def _overfitting(loop: LoopState, prefix: str, metrics: dict[str, float], train_loss: float | None) -> Finding | None:
     if train_loss is None:
         return None
     memory = loop.diagnosis

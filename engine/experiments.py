@@ -23,6 +23,7 @@ from engine.resolving import (
     apply_overrides,
     check_all,
     checked,
+    closely,
     combinations,
     expand,
     flatten,
@@ -149,7 +150,7 @@ class ExperimentFile:
         if name in self.experiments:
             return self.experiments[name]
         if name in self.broken:
-            raise ProblemsError(self.broken[name])
+            raise ProblemsError(closely(self, name))
         hint = nearest(name, [*self.experiments, *self.broken])
         raise NotFoundError(f"there is no experiment '{printable(name)}' in {shown_path(self.path)}", hint=hint)
 

@@ -31,7 +31,7 @@ class LoopState:
     metrics: dict[str, float] = field(default_factory=dict)
     """The newest value of each metric."""
     loss_sum: float = 0.0
-    """Sum of the batch losses since the last evaluation, with the count beside it: the train loss the diagnosis sees."""
+    """Sum of the batch losses since the last evaluation, with their count: the train loss the diagnosis sees."""
     accuracy_sum: float = 0.0
     loss_count: int = 0
     lr: float | None = None

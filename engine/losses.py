@@ -1,4 +1,4 @@
-"""The losses a classifier is trained with, built from their table, with class weights and the share each batch counts."""
+"""The losses a classifier is trained with, built from their table, with class weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loss:
         # cross entropy divides by the weights of the samples' classes, the margin loss by the number of samples
         self._weight = weight if name != "MultiMarginLoss" else None
         ignored = getattr(module, "ignore_index", -100)
-        if 0 <= ignored and weight is not None and ignored < len(weight):
+        if ignored >= 0 and weight is not None and ignored < len(weight):
             self._weight = weight.clone()
             self._weight[ignored] = 0.0
 

@@ -12,7 +12,7 @@ import torch
 from engine.errors import SettingsError, nearest
 
 PER_STEP = frozenset({"OneCycleLR", "CyclicLR"})
-"""Schedulers whose unit is an optimizer step; all others are advanced once an epoch unless `interval` says otherwise."""
+"""Schedulers whose unit is an optimizer step; the others advance once an epoch unless `interval` says so."""
 
 _FUNCTIONS = frozenset({"LambdaLR", "MultiplicativeLR"})
 

@@ -1,4 +1,4 @@
-"""The parts a run computes with, built from its settings: device, data on it, model. Shared by training and evaluating."""
+"""The parts a run computes with, built from its settings: device, data on it, model; to train or to evaluate."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from engine.errors import EngineError, NoDeviceError, SettingsError
 from engine.losses import Loss, build_loss
 from engine.settings import Settings
 from engine.splits import Prepared
+
 
 def prefix_of(split: str) -> str:
     """The prefix of a split's metrics: val for validation; train/… are the values of the training steps themselves."""
@@ -105,7 +106,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cpu")
     if not torch.cuda.is_available():
         raise NoDeviceError(
-            f"PyTorch {torch.__version__} finds no GPU, though {name} was given", hint="engine doctor says what is missing"
+            f"PyTorch {torch.__version__} finds no GPU, though {name} was given",
+            hint="engine doctor says what is missing",
         )
     # a worker sees its own GPU alone, whatever its number is on this machine
     index = 0 if torch.cuda.device_count() == 1 else int(name.partition(":")[2] or 0)

@@ -50,8 +50,22 @@ def check_all(file: ExperimentFile) -> None:
             )
             if file.source is not None:
                 problems += [file.source.problem(experiment.name, fault, tuple(overrides)) for fault in faults]
+    for name in file.broken:
+        problems += closely(file, name)
     if problems:
-        raise ProblemsError(sorted(problems, key=lambda problem: problem.line or 0))
+        raise ProblemsError(sorted(dict.fromkeys(problems), key=lambda problem: problem.line or 0))
+
+
+def closely(file: ExperimentFile, name: str) -> tuple[Problem, ...]:
+    """All problems of a broken experiment, those that torch's signatures show included."""
+    known = file.broken[name]
+    if file.source is None or name not in file.source.tables:
+        return known
+    table, problem = file.source.merged(name)
+    if problem is not None:
+        return known
+    _, faults = checked(table, (), file.folder, deep=True, complete="command" not in table)
+    return tuple(dict.fromkeys([*known, *(file.source.problem(name, fault) for fault in faults)]))
 
 
 def resolve(file: ExperimentFile, name: str, overrides: Sequence[str] = ()) -> Settings:

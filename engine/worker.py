@@ -75,7 +75,7 @@ def _train(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> int
     run = load_run(paths)
     if not run.info.settings:
         raise SettingsError(f"{paths.run}: {'; '.join(run.problems) or 'there are no settings'}")
-    # before torch is imported. Threads that wait for each other spin; on a busy machine the default costs more than the work
+    # before torch is imported. Threads that wait spin, which on a busy machine costs more than the work
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # lets cuBLAS be deterministic
     from engine.beginning import begin

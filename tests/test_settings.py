@@ -269,3 +269,10 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         text = str(caught.value)
         assert text.count("no such setting") == 1, key
         assert "has no argument" not in text, key
+
+
+def test_what_torch_would_refuse_is_told_together_with_the_rest(tmp_path: Path) -> None:
+    text = BASE.replace("lr = 0.1", "lrr = 0.1").replace("batch_size", "batch_sise")
+    message = refusal(written(tmp_path, text))
+    assert "experiments.toml:5: [experiments.a] optimizer.lrr: SGD has no argument 'lrr'; did you mean 'lr'?" in message
+    assert "train.batch_sise" in message

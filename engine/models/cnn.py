@@ -21,7 +21,9 @@ def build(spec: InputSpec, *, widths: list[int] | None = None, dropout: float = 
     """
     if spec.kind != "image":
         fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(f"model cnn needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}")
+        raise SettingsError(
+            f"model cnn needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
+        )
     channels = [32, 64, 128] if widths is None else widths
     if not channels or any(width < 1 for width in channels):
         raise SettingsError(f"model.widths = {channels}: give at least one block of at least 1 channel")

@@ -2,7 +2,7 @@
 
     python benchmarks/screens.py [--leet COMMAND] [--repeat N] [--json FILE]
 
-`--leet` is the peer's command on its own 1,000 runs, such as `wandb leet /data/wandb`; without it the ratios against it
+`--leet` (or DLTUI_LEET) is the peer's command on its own 1,000 runs, such as `wandb leet /data/wandb`; without it the ratios against it
 are left out. Everything is measured in one run, the programs in turn, and medians are printed.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import statistics
 import subprocess
@@ -85,8 +86,6 @@ def start_up(world: Path, leet: list[str] | None, repeat: int) -> dict[str, Any]
 
 def fake_live_run(runs: Path, points: int) -> RunPaths:
     """A run that this very process pretends to train, with `points` points in each of four series."""
-    import os
-
     import numpy as np
 
     from engine.processes import boot_id, hostname, process_start
@@ -216,11 +215,15 @@ def log_to_screen(terminal: Terminal, paths: RunPaths, step: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--leet", help="the peer's command on 1,000 runs of its own")
+    parser.add_argument(
+        "--leet", default=os.environ.get("DLTUI_LEET"), help="the peer's command on 1,000 runs of its own"
+    )
     parser.add_argument("--repeat", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     leet = shlex.split(options.leet) if options.leet else None
+    for package in ("engine", "tui"):  # as an installation leaves them
+        subprocess.run([sys.executable, "-m", "compileall", "-q", HERE.parent / package], check=True)
     with tempfile.TemporaryDirectory() as name:
         world = Path(name)
         result = {

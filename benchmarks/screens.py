@@ -2,8 +2,8 @@
 
     python benchmarks/screens.py [--leet COMMAND] [--repeat N] [--json FILE]
 
-`--leet` (or DLTUI_LEET) is the peer's command on its own 1,000 runs, such as `wandb leet /data/wandb`; without it the ratios against it
-are left out. Everything is measured in one run, the programs in turn, and medians are printed.
+`--leet` (or DLTUI_LEET) is the peer's command on its own 1,000 runs, such as `wandb leet /data/wandb`; without it the
+ratios against it are left out. Everything is measured in one run, the programs in turn, and medians are printed.
 """
 
 from __future__ import annotations

@@ -86,7 +86,9 @@ def _auc(positive: NDArray[np.bool_], score: Floats) -> float | None:
 
 
 def macro_auc(areas: list[float | None]) -> float:
-    """The mean over the classes that have an area; NaN when none has."""
+    """The mean over the classes that have an area, of two classes the second's; NaN when none has."""
+    if len(areas) == 2:
+        areas = areas[1:]  # both have the same but for rounding, and scikit-learn takes this one
     known = [area for area in areas if area is not None]
     return float(np.mean(known)) if known else math.nan
 

@@ -13,6 +13,7 @@ from engine.batches import DeviceSplit
 from engine.dataset import Dataset, InputSpec, input_spec
 from engine.errors import EngineError, NoDeviceError, SettingsError
 from engine.losses import Loss, build_loss
+from engine.memory import is_out_of_memory
 from engine.settings import Settings
 from engine.splits import Prepared
 
@@ -90,6 +91,8 @@ def build_model(settings: Settings, spec: InputSpec, folder: Path) -> torch.nn.M
     except EngineError:
         raise
     except Exception as error:  # the user's own code may raise anything; it is told as theirs
+        if is_out_of_memory(error):
+            raise
         raise SettingsError(f"model {name!r} cannot be built: {type(error).__name__}: {error}") from error
     if not isinstance(model, torch.nn.Module):
         raise SettingsError(f"model {name!r} gave a {type(model).__name__}", hint="it must return a torch.nn.Module")

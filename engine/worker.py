@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from engine.errors import DataError, EngineError, NotFoundError, SettingsError, UsageError
 from engine.interrupts import STOPPED, Interrupts, Stopped
 from engine.jsonio import encode, write_json
+from engine.memory import is_out_of_memory
 from engine.records import RunPaths
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
         full = _disk_full(None, error)
         _explain(paths, full.message.rpartition(";")[0], "disk-full", full.hint)
         return 1
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         _explain(paths, f"out of memory: {first[:300]}", "out-of-memory", _MEMORY_HINT)
         return 1
@@ -151,13 +152,6 @@ _MEMORY_HINT = (
     "halve train.batch_size and double train.accumulate: the gradients stay the same; or train.precision = bf16"
 )
 _ONE_SAMPLE = "the last batch of the epoch has a single sample, which batch norm cannot train on"
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    words = str(error)
-    return isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in words or "can't allocate memory" in words)
 
 
 def _one_line(error: Exception) -> str:

@@ -76,11 +76,13 @@ def nearest(name: str, known: Sequence[str]) -> str:
     """
     import difflib
 
+    from engine.text import printable
+
     folded = {k.casefold(): k for k in known}
     close = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
     if close:
-        return f"did you mean {folded[close[0]]!r}?"
+        return f"did you mean '{printable(folded[close[0]])}'?"
     if not known:
         return ""
-    shown = ", ".join(sorted(known)[:40])
+    shown = ", ".join(printable(k) for k in sorted(known)[:40])
     return f"known: {shown}{', …' if len(known) > 40 else ''}"

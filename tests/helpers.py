@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str | Callable[[], str] = "") -> Any:
     """Poll `condition` until it is truthy and return its value; fail the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
@@ -22,7 +22,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str = 
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or condition}")
+            raise AssertionError(f"not within {seconds} s: {(what() if callable(what) else what) or condition}")
         time.sleep(0.02)
 
 
@@ -32,8 +32,9 @@ def engine_command(*arguments: str) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """This environment with the checkout importable from any folder."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), **extra}
+    """This environment with the checkout importable from any folder, and no terminal size but the terminal's own."""
+    inherited = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+    return {**inherited, "PYTHONPATH": str(ROOT), **extra}
 
 
 def run_engine(*arguments: str, cwd: Path, timeout: float = 110.0, **extra: str) -> subprocess.CompletedProcess[str]:

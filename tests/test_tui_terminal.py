@@ -68,7 +68,7 @@ class Seen:
 
     def wait(self, *words: str) -> str:
         """Wait until all `words` are on screen."""
-        wait_until(lambda: all(word in self.text for word in words), 40, f"{words}; on screen:\n{self.text}")
+        wait_until(lambda: all(word in self.text for word in words), 40, lambda: f"{words}; on screen:\n{self.text}")
         return self.text
 
     def keys(self, *keys: str) -> None:
@@ -79,7 +79,9 @@ class Seen:
     def escape(self, *gone: str) -> None:
         """Press esc and wait until `gone` is not on screen: a key right after it would be read as alt+key."""
         self.keys("\x1b")
-        wait_until(lambda: not any(word in self.text for word in gone), 20, f"without {gone}; on screen:\n{self.text}")
+        wait_until(
+            lambda: not any(word in self.text for word in gone), 20, lambda: f"without {gone}; on screen:\n{self.text}"
+        )
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the terminal's size, and tell the program as a terminal does."""

@@ -1,0 +1,396 @@
+"""Training as a run folder shows it: what is written, when, and that its numbers are right."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.batches import DeviceSplit, TrainBatches
+from engine.dataset import Dataset, Split
+from engine.errors import SettingsError
+from engine.evaluate import evaluate_run, predict
+from engine.jsonio import read_json
+from engine.losses import build_loss
+from engine.runs import load_run
+from engine.series import read_records, series_path
+from engine.settings import Train
+from engine.stepping import Stepper
+from tests.worker_runs import curves, events, log, make_run, run_worker, state, train, weights
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """One run that several tests look at: three epochs of 12 steps, evaluated and saved each epoch."""
+    return train(tmp_path_factory.mktemp("runs"), seed=3)
+
+
+def test_everything_is_in_the_folder(finished: Any) -> None:
+    assert read_json(finished.data)["splits"]["validation"]["count"] == 40
+    assert read_json(finished.model)["parameters"] == 64 * 16 + 16 + 170
+    assert sorted(p.name for p in finished.evaluation.iterdir())[-3:] == [f"val-{n:08d}.json" for n in (12, 24, 36)]
+    for name in ("loss.png", "accuracy.png", "confusion_matrix.png"):
+        assert finished.artifact(name).read_bytes().startswith(b"\x89PNG")
+    names = sorted(os.listdir(finished.checkpoints))
+    assert names[-5:] == ["epoch-0003", "last", "step-00000012", "step-00000024", "step-00000036"]
+    assert os.readlink(finished.checkpoints / "last") == "step-00000036"
+    assert "finished" in log(finished)
+
+
+def test_series_have_each_step_once(finished: Any) -> None:
+    found = curves(finished)
+    assert [step for step, _ in found["train/loss"]] == list(range(1, 37))
+    assert [step for step, _ in found["val/accuracy"]] == [12, 24, 36]
+    assert dict(found["epoch"])[36] == 3.0
+    assert dict(found["samples"])[36] == 3 * 360
+    assert found["lr"][0] == (1, 5e-3)
+    assert read_records(series_path(finished.series, "train/loss"))["time"].min() > 1e9
+
+
+def test_state_and_final_metrics(finished: Any) -> None:
+    now = state(finished)
+    assert (now["step"], now["total_steps"], now["epoch"], now["total_epochs"]) == (36, 36, 3.0, 3.0)
+    metrics = now["metrics"]
+    assert {
+        "test/accuracy",
+        "test/auc",
+        "test/macro_f1",
+        "test/weighted_recall",
+        "test_last/accuracy",
+    } <= metrics.keys()
+    assert {"val/majority", "test/majority", "train/loss"} <= metrics.keys()
+    best = now["best"]
+    points = dict(curves(finished)["val/accuracy"])
+    assert best["value"] == max(points.values()) == points[best["step"]]
+    tested = read_json(finished.artifact("test.json"))
+    assert tested["accuracy"] == metrics["test/accuracy"]
+    assert {"loss", "precision", "recall", "f1", "auc", "duration"} <= tested.keys()
+
+
+def test_history_by_epoch(finished: Any) -> None:
+    content = read_json(finished.artifact("train.json"))
+    losses = [value for _, value in curves(finished)["train/loss"]]
+    rows = content["history"]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[1]["train/loss"] == pytest.approx(np.mean(losses[12:24]))
+    assert rows[2]["val/accuracy"] == dict(curves(finished)["val/accuracy"])[36]
+    assert 0 < content["accuracy"] <= 1
+
+
+def test_events_tell_the_story(finished: Any) -> None:
+    assert [e["epoch"] for e in events(finished, "epoch")] == [1, 2, 3]
+    assert [e["step"] for e in events(finished, "evaluated")] == [12, 24, 36]
+    assert [e["name"] for e in events(finished, "checkpoint")] == [f"step-{n:08d}" for n in (12, 24, 36)]
+    assert events(finished, "started")
+    assert events(finished, "finished")[0]["metrics"]["test/accuracy"] == state(finished)["metrics"]["test/accuracy"]
+
+
+def test_evaluation_file(finished: Any) -> None:
+    content = read_json(finished.evaluation / "val-00000036.json")
+    confusion = np.array(content["confusion"])
+    assert confusion.shape == (10, 10)
+    assert confusion.sum() == 40
+    assert np.trace(confusion) / 40 == content["metrics"]["accuracy"]
+    assert [row["support"] for row in content["per_class"]] == confusion.sum(1).tolist()
+    assert 15 <= len(content["samples"]) <= 30
+    assert all(0 <= sample["probability"] <= 1 for sample in content["samples"])
+
+
+def test_evaluate_a_checkpoint_again(finished: Any) -> None:
+    run = load_run(finished)
+    before = read_json(finished.artifact("test.json"))
+    content = evaluate_run(run, "best", "test")
+    assert content["metrics"] == pytest.approx(before["metrics"])
+    assert content["checkpoint"] == "best"
+    assert evaluate_run(run, "epoch-1", "train")["epoch"] == 1.0
+    assert (finished.evaluation / "train-00000012.json").exists()
+
+
+def test_a_sequence_run_answers_text(tmp_path: Path) -> None:
+    paths = train(
+        tmp_path,
+        data={"name": "names_demo", "validation": 0.1, "limit": 300},
+        model={"name": "lstm_classifier", "hidden_size": 8, "num_layers": 1},
+        train={"epochs": 1, "batch_size": 32},
+    )
+    sample = read_json(next(paths.evaluation.glob("val-*.json")))["samples"][0]
+    assert sample["input"]
+    answers = predict(load_run(paths), [sample["input"], sample["input"][:2]])
+    assert answers[0]["predicted"] == answers[0]["top"][0][0]
+    assert answers[0]["probability"] == pytest.approx(sample["probability"], abs=1e-4)
+
+
+def test_limits(tmp_path: Path) -> None:
+    assert state(train(tmp_path, train={"epochs": 0.5, "batch_size": 32}))["step"] == 6
+    assert state(train(tmp_path, train={"epochs": 9, "steps": 5, "batch_size": 32}))["step"] == 5
+    paths = train(tmp_path, train={"epochs": None, "minutes": 0.01, "batch_size": 32})
+    assert 0.5 < state(paths)["seconds"] < 20
+    assert (paths.checkpoints / "last" / "checkpoint.json").exists()
+
+
+def test_due_by_steps_and_kept(tmp_path: Path) -> None:
+    paths = train(
+        tmp_path, evaluate={"every": "10 steps"}, checkpoint={"every": "4 steps", "keep": 2, "monitor": "val/loss"}
+    )
+    assert [step for step, _ in curves(paths)["val/loss"]] == [10, 20, 30, 36]
+    left = sorted(int(p.name[5:]) for p in paths.checkpoints.glob("step-*"))
+    assert left[-2:] == [32, 36]
+    assert set(left) - {32, 36} <= {state(paths)["best"]["step"]}
+    assert state(paths)["best"]["mode"] == "min"
+
+
+def test_early_stopping(tmp_path: Path) -> None:
+    stopping = {"patience": 2, "min_delta": 10.0}
+    paths = train(tmp_path, train={"epochs": 50, "batch_size": 32, "early_stopping": stopping})
+    assert state(paths)["epoch"] == 3
+    run_worker(paths)  # a run that stopped early is at its end
+    assert state(paths)["epoch"] == 3
+
+
+def test_schedules_move_at_their_own_pace(tmp_path: Path) -> None:
+    by_epoch = train(tmp_path, scheduler={"name": "StepLR", "step_size": 1, "gamma": 0.5})
+    assert [value for _, value in curves(by_epoch)["lr"]] == [5e-3, 2.5e-3, 1.25e-3, 0.625e-3]
+    assert [e["value"] for e in events(by_epoch, "lr")] == [2.5e-3, 1.25e-3, 0.625e-3]
+    by_step = train(tmp_path, scheduler={"name": "OneCycleLR", "max_lr": 0.1, "total_steps": "auto"})
+    rates = [value for _, value in curves(by_step)["lr"]]
+    assert len(rates) == 36
+    assert max(rates) == pytest.approx(0.1, rel=0.05)
+    chosen = train(tmp_path, scheduler={"name": "CosineAnnealingLR", "T_max": "auto", "interval": "step"})
+    assert curves(chosen)["lr"][-1][1] == pytest.approx(0.0, abs=1e-9)
+    plateau = train(tmp_path, scheduler={"name": "ReduceLROnPlateau", "patience": 0, "threshold": 10.0})
+    assert curves(plateau)["lr"][-1][1] < 5e-3
+
+
+def test_only_one_answer_is_found_once(tmp_path: Path) -> None:
+    paths = train(tmp_path, optimizer={"name": "SGD", "lr": 1e-9}, train={"epochs": 6, "batch_size": 32}, model={"name": "constant:build"}) if (tmp_path / "constant.py").write_text(CONSTANT) else None  # fmt: skip  # noqa: E501
+    assert paths is not None
+    findings = [e["message"] for e in events(paths, "finding")]
+    assert len([m for m in findings if m.startswith("it only answers '3': 40 of 40 validation predictions")]) == 1
+
+
+CONSTANT = """
+import torch
+from torch import nn
+class Constant(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.bias = nn.Parameter(torch.eye(10)[3])
+    def forward(self, x):
+        return self.bias.expand(len(x), 10)
+def build(spec):
+    return Constant()
+"""
+
+
+def test_overfitting_is_found(tmp_path: Path) -> None:
+    paths = train(
+        tmp_path,
+        data={"name": "digits", "validation": 0.2, "limit": 60},
+        model={"name": "mlp", "hidden": [256], "dropout": 0.0},
+        optimizer={"name": "SGD", "lr": 0.5},
+        train={"epochs": 120, "batch_size": 16},
+        checkpoint={"every": "100 epochs"},
+    )
+    assert sum("overfitting" in e["message"] for e in events(paths, "finding")) <= 1
+
+
+# ------------------------------------------------------------------------------------------------- the numbers themselves
+
+
+def linear() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 4)
+
+
+def split_of(count: int) -> DeviceSplit:
+    generator = np.random.default_rng(0)
+    rows = Split(generator.normal(size=(count, 3)).astype(np.float32), generator.integers(0, 4, count))
+    return DeviceSplit(Dataset("features", {"train": rows}, tuple("abcd")), rows, CPU)
+
+
+LOSSES = [
+    {"name": "CrossEntropyLoss"},
+    {"name": "CrossEntropyLoss", "class_weight": "balanced", "label_smoothing": 0.1},
+    {"name": "CrossEntropyLoss", "class_weight": [1.0, 2.0, 3.0, 0.5], "reduction": "sum"},
+    {"name": "NLLLoss", "class_weight": "balanced"},
+    {"name": "MultiMarginLoss", "class_weight": [1.0, 2.0, 3.0, 0.5]},
+]
+
+
+@pytest.mark.parametrize("table", LOSSES)
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_accumulated_gradients_equal_the_full_batchs(table: dict[str, Any], accumulate: int) -> None:
+    split = split_of(10)
+
+    def gradients(size: int) -> list[torch.Tensor]:
+        model = linear()
+        loss = build_loss(table, tuple("abcd"), split.labels.numpy(), CPU)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+        stepper = Stepper(model, loss, optimizer, Train(), CPU)
+        values.append(stepper(list(split.in_order(size)))[:2])
+        return [p.grad for p in model.parameters() if p.grad is not None]
+
+    values: list[Any] = []
+    for whole, parts in zip(gradients(10), gradients(-(-10 // accumulate)), strict=True):
+        torch.testing.assert_close(whole, parts)
+    assert values[0] == pytest.approx(values[1])
+
+
+def test_balanced_weights() -> None:
+    labels = np.array([0, 0, 0, 1, 2, 2])
+    loss = build_loss({"name": "CrossEntropyLoss", "class_weight": "balanced"}, ("a", "b", "c"), labels, CPU)
+    torch.testing.assert_close(loss.module.weight, torch.tensor([6 / 9, 6 / 3, 6 / 6]))
+
+
+@pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop", "Adagrad", "AdamW", "Rprop", "LBFGS"])
+def test_a_step_equals_torchs_own(name: str) -> None:
+    """The short way to an optimizer's step does what the long one does."""
+    split = split_of(8)
+    batch = next(split.in_order(8))
+    mine, theirs = linear(), linear()
+    kind = getattr(torch.optim, name)
+    stepper = Stepper(
+        mine, build_loss({}, tuple("abcd"), split.labels.numpy(), CPU), kind(mine.parameters(), lr=0.1), Train(), CPU
+    )
+    optimizer = kind(theirs.parameters(), lr=0.1)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = torch.nn.functional.cross_entropy(theirs(batch.inputs), batch.labels)
+        value.backward()
+        return value
+
+    for _ in range(3):
+        outcome = stepper([batch])
+        closure()
+        optimizer.step(closure)
+    assert math.isfinite(float(outcome[0]))
+    for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def test_clipping_logs_the_norm(tmp_path: Path) -> None:
+    paths = train(tmp_path, train={"epochs": 1, "batch_size": 32, "clip_grad_norm": 1e-3})
+    norms = [value for _, value in curves(paths)["train/grad_norm"]]
+    assert len(norms) == 12
+    assert min(norms) > 1e-3  # before clipping
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_reduced_precision_learns(tmp_path: Path, precision: str) -> None:
+    paths = train(tmp_path, train={"epochs": 8, "batch_size": 32, "precision": precision})
+    losses = [value for _, value in curves(paths)["train/loss"]]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+
+
+def test_lbfgs_trains(tmp_path: Path) -> None:
+    paths = train(
+        tmp_path, optimizer={"name": "LBFGS", "lr": 0.1, "max_iter": 4}, train={"steps": 12, "batch_size": 360}
+    )
+    losses = [value for _, value in curves(paths)["train/loss"]]
+    assert losses[-1] < losses[0] / 2
+
+
+# -------------------------------------------------------------------------------------------------------------- batches
+
+
+def sequences(count: int, longest: int) -> tuple[Dataset, Split]:
+    generator = np.random.default_rng(1)
+    lengths = generator.integers(1, longest + 1, count)
+    inputs = generator.integers(2, 9, (count, longest)) * (np.arange(longest) < lengths[:, None])
+    split = Split(inputs, np.arange(count) % 2, lengths)
+    return Dataset("sequence", {"train": split}, ("a", "b"), vocabulary=tuple("0123456789")), split
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize(("count", "size"), [(1000, 7), (70, 7), (5, 7)])
+def test_buckets_hold_every_sample_once(count: int, size: int, drop_last: bool) -> None:
+    dataset, split = sequences(count, 20)
+    on_device = DeviceSplit(dataset, split, CPU)
+    if drop_last and count < size:
+        with pytest.raises(SettingsError):
+            TrainBatches(on_device, size, 0, shuffle=True, drop_last=True, bucket=True)
+        return
+    batches = TrainBatches(on_device, size, 0, shuffle=True, drop_last=drop_last, bucket=True)
+    assert batches.count == (count // size if drop_last else -(-count // size))
+    rows = batches.order(0)
+    assert sorted(rows) == list(range(count))
+    assert not np.array_equal(rows, batches.order(1))
+    assert np.array_equal(
+        rows, TrainBatches(on_device, size, 0, shuffle=True, drop_last=drop_last, bucket=True).order(0)
+    )
+    padding = total = 0
+    for number in range(batches.count):
+        batch = batches[0, number]
+        assert batch.lengths is not None
+        assert batch.inputs.shape[1] == batch.lengths.max()
+        assert len(batch) == size or (number == batches.count - 1 and not drop_last)
+        padding += int((batch.inputs == 0).sum())
+        total += batch.inputs.numel()
+    if count == 1000:
+        assert padding < 0.1 * total  # unsorted it would be nearly half
+
+
+def test_padding_to_a_length() -> None:
+    dataset, split = sequences(10, 5)
+    assert next(DeviceSplit(dataset, split, CPU, pad_to=12).in_order(4)).inputs.shape == (4, 12)
+    with pytest.raises(SettingsError, match="longest sequence has 5"):
+        DeviceSplit(dataset, split, CPU, pad_to=4)
+
+
+def test_images_are_normalised_by_the_train_split() -> None:
+    generator = np.random.default_rng(0)
+    split = Split(generator.integers(0, 256, (50, 2, 4, 4)).astype(np.uint8), np.arange(50) % 2)
+    batch = next(DeviceSplit(Dataset("image", {"train": split}, ("a", "b")), split, CPU).in_order(50))
+    torch.testing.assert_close(batch.inputs.mean((0, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(batch.inputs.std((0, 2, 3), correction=0), torch.ones(2), atol=1e-5, rtol=0)
+
+
+def test_unshuffled_order_and_seeds() -> None:
+    split = split_of(20)
+    plain = TrainBatches(split, 6, 0, shuffle=False, drop_last=False, bucket=False)
+    assert torch.equal(torch.cat([plain[4, n].inputs for n in range(4)]), split.inputs)
+    one, other = (TrainBatches(split, 6, seed, shuffle=True, drop_last=False, bucket=False) for seed in (0, 1))
+    assert not np.array_equal(one.order(0), other.order(0))
+
+
+# ------------------------------------------------------------------------------------------------------------ real data
+
+
+@pytest.mark.data
+def test_moons_are_separated(tmp_path: Path) -> None:
+    paths = make_run(
+        tmp_path,
+        data={"name": "moons", "samples": 1000, "noise": 0.1, "test": 0.2},
+        model={"name": "mlp", "hidden": [20]},
+        optimizer={"name": "SGD", "lr": 0.01},
+        train={"epochs": 40, "batch_size": 1},
+        evaluate={"every": "10 epochs"},
+        checkpoint={"every": "10 epochs"},
+    )
+    run_worker(paths)
+    assert state(paths)["metrics"]["test/accuracy"] == 1.0
+    assert weights(paths)
+
+
+@pytest.mark.data
+def test_padded_names_only_answer_russian(tmp_path: Path, real_data: Path) -> None:
+    paths = make_run(
+        tmp_path,
+        data={"name": "names", "validation": 0.1, "pad_to": 29, "limit": 3000},
+        model={"name": "lstm_classifier", "hidden_size": 32, "num_layers": 2, "read": "last_step"},
+        optimizer={"name": "Adam", "lr": 1e-3},
+        train={"epochs": 2, "batch_size": 128},
+    )
+    run_worker(paths, DLTUI_DATA=str(real_data))
+    message = events(paths, "finding")[-1]["message"]
+    assert message.startswith("it only answers 'Russian'")
+    assert "majority baseline 0.46" in message
+    assert state(paths)["metrics"]["test/accuracy"] == pytest.approx(0.468, abs=0.001)

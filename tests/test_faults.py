@@ -1,4 +1,4 @@
-"""What can go wrong in a worker: each has an exit code and a cause in one sentence, and loses nothing that was saved."""
+"""What can go wrong in a worker: each has its exit code and its cause in a sentence, and nothing saved is lost."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def test_overfitting_is_found(tmp_path: Path) -> None:
     assert sum("overfitting" in e["message"] for e in events(paths, "finding")) <= 1
 
 
-# ------------------------------------------------------------------------------------------------- the numbers themselves
+# ------------------------------------------------------------------------------------------------ numbers themselves
 
 
 def linear() -> torch.nn.Module:

@@ -66,9 +66,18 @@ def write_evaluation(
         OSError: the disk is full or the folder is not writable.
     """
     content = evaluation_content(parts, split, measured, metrics, epoch=epoch, step=step, checkpoint=checkpoint)
-    paths.evaluation.mkdir(exist_ok=True)
-    write_json(paths.evaluation / f"{file_prefix(split)}-{step:08d}.json", content)
+    store_evaluation(paths, content)
     return content
+
+
+def store_evaluation(paths: RunPaths, content: dict[str, Any]) -> None:
+    """Write the content of an evaluation file to its place.
+
+    Raises:
+        OSError: the disk is full or the folder is not writable.
+    """
+    paths.evaluation.mkdir(exist_ok=True)
+    write_json(paths.evaluation / f"{file_prefix(content['split'])}-{content['step']:08d}.json", content)
 
 
 def _chosen(measured: Measured) -> list[int]:

@@ -11,7 +11,7 @@ from engine import checkpoint
 from engine.checkpoints import CheckpointInfo, find_checkpoint
 from engine.errors import NotFoundError
 from engine.evaluate import score_fully
-from engine.evaluation_file import write_evaluation
+from engine.evaluation_file import store_evaluation, write_evaluation
 from engine.interrupts import Stopped
 from engine.jsonio import write_json
 from engine.runs import append_event
@@ -33,7 +33,7 @@ def finish(session: Session) -> None:
         split = "train"
     metrics = dict(session.loop.metrics)
     content: dict[str, Any] | None = None
-    scored: dict[int, dict[str, float]] = {}
+    scored: dict[int, dict[str, Any]] = {}
     for name in (other, preferred):  # the preferred one last: its weights stay in the model
         info = _find(session, name)
         if info is None:
@@ -63,26 +63,22 @@ def _find(session: Session, name: str) -> CheckpointInfo | None:
 
 
 def _score(
-    session: Session, info: CheckpointInfo, name: str, split: str, scored: dict[int, dict[str, float]]
+    session: Session, info: CheckpointInfo, name: str, split: str, scored: dict[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    """The content of the evaluation of one checkpoint, with how long it took."""
+    """The content of the evaluation of one checkpoint, with how long it took; `scored` has what is known by step."""
     _heed_stop(session)
+    if info.step in scored:  # best and last are the same one
+        content = {**scored[info.step], "checkpoint": name}
+        store_evaluation(session.paths, content)
+        return content
     began = time.perf_counter()
     loaded = checkpoint.load(info.folder, weights_only=True)
     checkpoint.load_weights(session.model, loaded.model, info.folder.name)
     measured, metrics = score_fully(session.parts, split)
-    scored[info.step] = metrics
-    content = write_evaluation(
-        session.paths,
-        session.parts,
-        split,
-        measured,
-        metrics,
-        epoch=info.epoch,
-        step=info.step,
-        checkpoint=name,
-    )
-    return {**content, "duration": time.perf_counter() - began}
+    where: dict[str, Any] = {"epoch": info.epoch, "step": info.step, "checkpoint": name}
+    content = write_evaluation(session.paths, session.parts, split, measured, metrics, **where)
+    scored[info.step] = {**content, "duration": time.perf_counter() - began}
+    return scored[info.step]
 
 
 def _heed_stop(session: Session) -> None:

@@ -36,7 +36,7 @@ class Training:
         self.session, self.loop = session, session.loop
         self._splits = evaluated_splits(session.settings, session.parts)
         self._outcome: Outcome | None = None
-        self._pending: list[tuple[int, float, Outcome]] = []
+        self._pending: list[tuple[int, float, Outcome, torch.Tensor]] = []
         self._improved = False
         self._mark_every = max(1, session.steps_per_epoch // 20)
         self._began = self._ticked = time.perf_counter()
@@ -52,6 +52,7 @@ class Training:
             OSError: the disk is full or the folder is not writable.
         """
         self.session.model.train()
+        self.tick(time.perf_counter())
         while True:
             if self.evaluation_due():
                 self.evaluate()
@@ -158,7 +159,7 @@ class Training:
         if self.session.stepper.direct:
             self._record(loop.step, time.time(), outcome)
         else:
-            self._pending.append((loop.step, time.time(), outcome))
+            self._pending.append((loop.step, time.time(), outcome, _together(outcome)))
             if len(self._pending) >= FETCH_STEPS or now - self._fetched >= FETCH_SECONDS:
                 self.flush()
         if loop.batch == 0 or loop.step % self._mark_every == 0 or loop.step == 1:
@@ -303,8 +304,8 @@ class Training:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        values = torch.stack([torch.stack(_as_tensors(outcome)) for _, _, outcome in pending]).tolist()
-        for (step, now, outcome), (loss, right, norm) in zip(pending, values, strict=True):
+        values = torch.stack([together for *_, together in pending]).tolist()
+        for (step, now, outcome, _), (loss, right, norm) in zip(pending, values, strict=True):
             self._record(step, now, (loss, right, None if outcome[2] is None else norm, outcome[3]))
 
     def _record(self, step: int, now: float, outcome: Outcome) -> None:
@@ -401,11 +402,8 @@ class Training:
         return NonFiniteError(cause, hint=NON_FINITE_HINT)
 
 
-def _as_tensors(outcome: Outcome) -> list[torch.Tensor]:
+def _together(outcome: Outcome) -> torch.Tensor:
+    """Loss, share of right answers and gradient norm (0 where there is none) in one tensor, still on the device."""
     loss, right, norm, _ = outcome
-    assert isinstance(loss, torch.Tensor)
-    device = loss.device
-    return [
-        torch.as_tensor(0.0 if value is None else value, dtype=torch.float64, device=device)
-        for value in (loss, right, norm)
-    ]
+    values = [torch.as_tensor(value, dtype=torch.float32) for value in (loss, right, loss if norm is None else norm)]
+    return torch.stack(values)

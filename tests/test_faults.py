@@ -1,4 +1,4 @@
-"""What can go wrong in a worker: each has its exit code and its cause in a sentence, and nothing saved is lost."""
+"""What can go wrong in a worker: each has an exit code and a cause in a sentence, and loses nothing that was saved."""
 
 from __future__ import annotations
 

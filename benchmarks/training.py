@@ -1,14 +1,15 @@
-"""What training through dltui costs beside a bare hand-written PyTorch loop, in one run on the CPU.
+"""Training through dltui beside a bare loop, a DataLoader and Lightning, in one run on the CPU; launch to first point.
 
     DLTUI_DATA=DIR python benchmarks/training.py [--epochs N] [--repeat N] [--json FILE]
 
-Both train the same LeNet on the same in-memory MNIST with the same optimizer, batch size and threads; dltui's is the
-whole worker, per-step series and checkpoints included. Neither evaluates while it trains.
+All train the same LeNet on MNIST with the same optimizer and batch size; dltui's is the whole worker, per-step series
+and checkpoints included. None evaluates while it trains. Lightning is measured where it is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -17,7 +18,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -34,39 +34,25 @@ evaluate = { splits = [] }
 """
 
 
-def bare_loop(epochs: int) -> float:
-    """Images a second of a careful loop by hand: whole tensors in memory, no logging, no checkpoint."""
-    import torch
-    from torch import nn
+def peer(name: str, epochs: int) -> float:
+    """Images a second of one of `training_peers.py`, in a process of its own."""
+    command = [sys.executable, ROOT / "benchmarks" / "training_peers.py", name, "--epochs", str(epochs)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.splitlines()[-1])
 
-    from engine.components import load_model_function
-    from engine.data.mnist import load
-    from engine.data_folder import data_root
-    from engine.dataset import input_spec
 
-    dataset = load(data_root(None))
-    train = dataset.splits["train"]
-    torch.manual_seed(0)
-    build = load_model_function("lenet", ROOT)
-    model: nn.Module = build(input_spec(dataset))
-    images = torch.from_numpy(train.inputs).float().div_(255).sub_(0.1307).div_(0.3081)
-    labels = torch.from_numpy(train.labels)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    loss_function = nn.CrossEntropyLoss()
-    model.train()
-
-    def epoch() -> None:
-        for rows in torch.randperm(len(images)).split(128):
-            loss = loss_function(model(images[rows]), labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-    epoch()  # warm-up: allocator, kernels
-    began = time.perf_counter()
-    for _ in range(epochs):
-        epoch()
-    return epochs * len(images) / (time.perf_counter() - began)
+def throughput(repeat: int, epochs: int) -> dict[str, float]:
+    """Ours beside each peer that is installed, in turn; the median of the pairs' ratios."""
+    peers = ["bare", "dataloader", *(["lightning"] if importlib.util.find_spec("lightning") else [])]
+    ours: list[float] = []
+    ratios: dict[str, list[float]] = {name: [] for name in peers}
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(repeat):
+            ours.append(through_dltui(Path(name), epochs))
+            for beside in peers:
+                ratios[beside].append(ours[-1] / peer(beside, epochs))
+    result = {"MNIST LeNet, images/s": statistics.median(ours)}
+    return result | {f"dltui / {beside} (×)": statistics.median(ratios[beside]) for beside in peers}
 
 
 def through_dltui(world: Path, epochs: int) -> float:
@@ -117,23 +103,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.bare:
-        print(bare_loop(options.epochs))
-        return
     os.environ.setdefault("PYTHONPATH", str(ROOT))
-    result: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name:
-        world = Path(name)
-        ratios, ours = [], []
-        for _ in range(options.repeat):
-            command = [sys.executable, __file__, "--bare", "--epochs", str(options.epochs)]
-            bare = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-            ours.append(through_dltui(world, options.epochs))
-            ratios.append(ours[-1] / bare)
-        result["MNIST LeNet, images/s"] = statistics.median(ours)
-        result["MNIST LeNet, images/s / a bare loop's"] = statistics.median(ratios)
+    result = throughput(options.repeat, options.epochs)
     with tempfile.TemporaryDirectory() as name:
         pairs = [start_latency(Path(name)) for _ in range(options.repeat + 1)][1:]
         result["launch to first point (s)"] = statistics.median(p for _, p in pairs)

@@ -80,6 +80,7 @@ def _train(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> int
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # lets cuBLAS be deterministic
     from engine.beginning import begin
+    from engine.machine_watch import MachineWatch
     from engine.session import open_session
     from engine.train import Training
 
@@ -87,12 +88,16 @@ def _train(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> int
     begin(session)
     interrupts.begin_training()
     training = Training(session)
+    watch = MachineWatch(paths, lambda: session.loop.step)
+    watch.start()
     try:
         training.run()
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
         raise _disk_full(session.saved_step, error) from error
+    finally:
+        watch.stop()
     if not interrupts.stop:
         from engine.finish import finish
 

@@ -361,3 +361,38 @@ def test_a_loader_that_outlives_its_worker_keeps_no_gpu(box: Box, runner: Runner
     assert Path(f"/proc/{orphan.name.partition('-')[2]}").exists()
     assert leases.holder(H200) is None
     os.kill(int(orphan.name.partition("-")[2]), signal.SIGKILL)
+
+
+WATCH = """
+from pathlib import Path
+from engine.machine_watch import MachineWatch
+from engine.records import RunPaths
+from engine.series import list_series, read_records, series_path
+paths, steps = RunPaths(Path(FOLDER)), [3, 3, 5, 5, 5, 9]
+watch = MachineWatch(paths, lambda: steps.pop(0) if len(steps) > 1 else steps[0], seconds=0.01)
+watch.start()
+deadline = time.monotonic() + 30
+def points(name): return read_records(series_path(paths.series, name))
+while time.monotonic() < deadline and (len(steps) > 1 or len(points("system/memory_gib")) < 2): time.sleep(0.01)
+watch.stop()
+print(json.dumps({n: [points(n)["step"].tolist(), points(n)["value"].tolist()] for n in list_series(paths.series)}))
+"""
+
+
+def test_what_a_training_costs_its_gpu_is_sampled_once_a_step(box: Box, tmp_path: Path) -> None:
+    found = box.run(WATCH.replace("FOLDER", repr(str(tmp_path))), CUDA_VISIBLE_DEVICES=H200)
+    assert found.pop("system/cpu_percent")[0] == [5, 9], "not again at the step that it began with"
+    steps, memory = found.pop("system/memory_gib")
+    assert steps == [5, 9]
+    assert all(0 < value < 64 for value in memory)
+    assert {name: values[0] for name, (_, values) in found.items()} == {
+        "system/gpu_percent": 37,
+        "system/gpu_memory_gib": 1000 / 2**30,
+        "system/gpu_temperature_c": 55,
+        "system/gpu_power_w": 320.5,
+    }
+
+
+def test_what_the_driver_cannot_say_of_a_gpu_is_left_out(box: Box, tmp_path: Path) -> None:
+    found = box.run(WATCH.replace("FOLDER", repr(str(tmp_path))), CUDA_VISIBLE_DEVICES=T4)
+    assert sorted(found) == ["system/cpu_percent", "system/gpu_memory_gib", "system/memory_gib"]

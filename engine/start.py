@@ -66,11 +66,17 @@ def _let_go(process: subprocess.Popen[bytes]) -> None:
     threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
 
 
+def device_variables(device: Device) -> dict[str, str]:
+    """The variables that show a process this device alone; they act only before torch is imported."""
+    variables = {"CUDA_VISIBLE_DEVICES": device.uuid or ""}
+    if device.uuid:
+        variables["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    return variables
+
+
 def process_environment(environment: dict[str, str], device: Device) -> dict[str, str]:
     """What the supervisor and the worker get: the captured variables, the device, and where this engine lies."""
-    extra = {"CUDA_VISIBLE_DEVICES": device.uuid or ""}
-    if device.uuid:
-        extra["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    extra = device_variables(device)
     own = str(Path(__file__).resolve().parent.parent)
     if own not in {*site.getsitepackages(), site.getusersitepackages()}:
         # before all others: a folder with an engine.py of its own must not be found first

@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
+from engine import leases
+from engine.devices import Device
 from engine.runs import ENDED, RunPaths, load_run
 from tests.cli_world import EXPERIMENTS
 from tests.helpers import engine_command, engine_json, environment, run_engine, wait_until
+from tests.stand_in.box import T4, Box, box, library
+
+__all__ = ["box", "library"]
 
 MODEL = """
 import torch
@@ -96,6 +101,24 @@ def test_evaluate_and_predict(trained: tuple[Path, dict[str, Any]]) -> None:
     assert wrong.returncode == 1
     assert "Traceback" not in wrong.stderr
     assert run_engine("predict", "e0001:none", pixels, cwd=folder).returncode == 3
+
+
+def test_evaluate_shares_a_gpu_with_nobody(
+    trained: tuple[Path, dict[str, Any]], box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = trained
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    held = leases.acquire(Device(name="cuda:1", kind="cuda", uuid=T4), "e0042", folder)
+    try:
+        busy = run_engine("evaluate", "e0001", "--device", "cuda:1", cwd=folder, **box.variables)
+    finally:
+        os.close(held)
+    assert busy.returncode == 4
+    assert "e0042" in busy.stderr
+    unseen = run_engine("evaluate", "e0001", "--device", "cuda:1", cwd=folder, **box.variables)
+    assert unseen.returncode == 4
+    assert "cannot use cuda:1" in unseen.stderr, "the real torch finds no GPU here"
+    assert leases.holder(T4) is None
 
 
 def test_show_and_check_an_experiment(world: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from engine.runs import RUN_ID, Run
 from engine.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from click.shell_completion import CompletionItem
@@ -132,19 +135,38 @@ def evaluate_(place: Place, run: str, split: str, device: str, as_json: bool, as
     wanted = {"val": "validation", "valid": "validation"}.get(split, split)
     if wanted not in ("test", "validation", "train"):
         raise UsageError(f"there is no split {split!r}", hint="test, validation or train")
-    from engine.devices import choose
-    from engine.evaluate import evaluate_run
+    with _borrowed(device, found) as name:
+        from engine.evaluate import evaluate_run
 
-    name = choose(device).name
-    if name == "cpu" and device == "auto":
-        note("on the CPU: there is no GPU here")
-    content = evaluate_run(found, checkpoint, wanted, name)
+        content = evaluate_run(found, checkpoint, wanted, name)
     if as_json:
         say_json({"run": found.id, **content})
     elif as_csv:
         say_csv(["class", "precision", "recall", "f1", "support"], content.get("per_class") or [])
     else:
         _say_evaluation(found, content)
+
+
+@contextlib.contextmanager
+def _borrowed(wanted: str, run: Run) -> Iterator[str]:
+    """A device for as long as the block lasts, by the name that torch has for it; a GPU is leased like a training's."""
+    from engine import leases
+    from engine.devices import check_torch_sees, choose
+    from engine.start import device_variables
+
+    device = choose(wanted)
+    if device.uuid is None:
+        if wanted == "auto":
+            note("on the CPU: there is no GPU here")
+        yield "cpu"
+        return
+    lease = leases.acquire(device, f"evaluation of {run.id}", run.paths.folder)
+    try:
+        os.environ.update(device_variables(device))
+        check_torch_sees(device.name)
+        yield device.name
+    finally:
+        os.close(lease)
 
 
 def _say_evaluation(run: Run, content: dict[str, Any]) -> None:

@@ -88,7 +88,6 @@ class Training:
         self._judge()
         if session.schedule is not None and session.schedule.interval == "metric":
             self._advance_schedule(loop.metrics.get(session.monitor))
-            self._tell_rate()
         self._report()
 
     def checkpoint_due(self) -> bool:
@@ -148,6 +147,7 @@ class Training:
         loop.batch = last
         if last == batches.count:
             loop.epoch, loop.batch = loop.epoch + 1, 0
+        self._log_rate()
         schedule = session.schedule
         if schedule is not None and (schedule.interval == "step" or (schedule.interval == "epoch" and loop.batch == 0)):
             self._advance_schedule(None)
@@ -324,31 +324,29 @@ class Training:
         loop.loss_count += 1
 
     def _mark(self) -> None:
-        """The series that turn a step into an epoch or a number of samples, and the rate where nothing else logs it."""
+        """The series that turn a step into an epoch or a number of samples."""
         session, loop = self.session, self.loop
         session.series.log(loop.step, {"epoch": session.epochs_done, "samples": float(loop.samples)})
-        if loop.batch == 0 or loop.step == 1:
-            if session.schedule is None or session.schedule.interval != "step":
-                session.series.log(loop.step, {"lr": learning_rate(session.optimizer)})
-                self._tell_rate()
-            if loop.batch == 0:
-                append_event(session.paths, "epoch", epoch=loop.epoch, step=loop.step)
+        if loop.batch == 0:
+            append_event(session.paths, "epoch", epoch=loop.epoch, step=loop.step)
 
     def _advance_schedule(self, metric: float | None) -> None:
-        session, loop = self.session, self.loop
-        schedule = session.schedule
+        schedule = self.session.schedule
         assert schedule is not None
-        schedule.advance(loop.schedule_units, metric)
-        loop.schedule_units += 1
-        if schedule.interval == "step":
-            session.series.log(loop.step, {"lr": learning_rate(session.optimizer)})
+        schedule.advance(self.loop.schedule_units, metric)
+        self.loop.schedule_units += 1
 
-    def _tell_rate(self) -> None:
-        """An event when the learning rate has changed since the last one."""
-        rate = learning_rate(self.session.optimizer)
-        if self.loop.lr is not None and rate != self.loop.lr:
-            append_event(self.session.paths, "lr", value=rate, epoch=self.session.epochs_done, step=self.loop.step)
-        self.loop.lr = rate
+    def _log_rate(self) -> None:
+        """The learning rate that this step was made with: at every step that may change it, else where it did and
+        at the ends of epochs; a change is an event too, unless every step has one."""
+        session, loop = self.session, self.loop
+        rate, before = learning_rate(session.optimizer), loop.lr
+        by_step = session.schedule is not None and session.schedule.interval == "step"
+        if by_step or rate != before or loop.batch == 0:
+            session.series.log(loop.step, {"lr": rate})
+        if rate != before and before is not None and not by_step:
+            append_event(session.paths, "lr", value=rate, epoch=session.epochs_done, step=loop.step)
+        loop.lr = rate
 
     def tick(self, now: float) -> None:
         """Twice a second: look for requests, measure the speed, and write the state."""

@@ -161,14 +161,17 @@ def test_early_stopping(tmp_path: Path) -> None:
 
 def test_schedules_move_at_their_own_pace(tmp_path: Path) -> None:
     by_epoch = train(tmp_path, scheduler={"name": "StepLR", "step_size": 1, "gamma": 0.5})
-    assert [value for _, value in curves(by_epoch)["lr"]] == [5e-3, 2.5e-3, 1.25e-3, 0.625e-3]
-    assert [e["value"] for e in events(by_epoch, "lr")] == [2.5e-3, 1.25e-3, 0.625e-3]
+    used = [(1, 5e-3), (12, 5e-3), (13, 2.5e-3), (24, 2.5e-3), (25, 1.25e-3), (36, 1.25e-3)]
+    assert curves(by_epoch)["lr"] == used, "the rate that a step was made with, where it changes and at an epoch's end"
+    assert [(e["step"], e["value"]) for e in events(by_epoch, "lr")] == [(13, 2.5e-3), (25, 1.25e-3)]
     by_step = train(tmp_path, scheduler={"name": "OneCycleLR", "max_lr": 0.1, "total_steps": "auto"})
     rates = [value for _, value in curves(by_step)["lr"]]
     assert len(rates) == 36
     assert max(rates) == pytest.approx(0.1, rel=0.05)
     chosen = train(tmp_path, scheduler={"name": "CosineAnnealingLR", "T_max": "auto", "interval": "step"})
-    assert curves(chosen)["lr"][-1][1] == pytest.approx(0.0, abs=1e-9)
+    expected = [(step, 5e-3 * (1 + math.cos(math.pi * (step - 1) / 36)) / 2) for step in range(1, 37)]
+    assert [step for step, _ in curves(chosen)["lr"]] == [step for step, _ in expected]
+    assert [rate for _, rate in curves(chosen)["lr"]] == pytest.approx([rate for _, rate in expected])
     plateau = train(tmp_path, scheduler={"name": "ReduceLROnPlateau", "patience": 0, "threshold": 10.0})
     assert curves(plateau)["lr"][-1][1] < 5e-3
 

@@ -35,7 +35,7 @@ class LoopState:
     accuracy_sum: float = 0.0
     loss_count: int = 0
     lr: float | None = None
-    """The learning rate last told of in an event."""
+    """The learning rate that the last step was made with."""
     schedule_units: int = 0
     """Steps or epochs the scheduler has been advanced by."""
     findings: list[str] = field(default_factory=list)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events, getters, on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
@@ -16,15 +16,17 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
+from tui.launch_lines import change_lines, completion_lines, error_lines, note_line
 from tui.launching import Checked, Launched, Order, carry_out, check, command_line, default_device
 from tui.messages import Replacing
 from tui.store import Snapshot
-from tui.text import fit, pad, safe, setting, wrap
-from tui.theme import Inks, inks, symbol
+from tui.text import fit, safe, wrap
+from tui.theme import Inks, inks
 from tui.widgets.device_list import DeviceChoice
 from tui.widgets.footer import key_display
 from tui.widgets.line_input import LineInput
 from tui.widgets.lines_pane import LinesPane
+from tui.widgets.setting_input import SettingInput
 from tui.widgets.table import Line, plain
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ class LaunchScreen(ModalScreen[None]):
             yield LinesPane(self._change_lines, id="changes")
             with Horizontal():
                 yield Static("Change", classes="label", markup=False)
-                yield SettingInput(placeholder="optimizer.lr=0.01", id="setting")
+                yield SettingInput(self)
             yield LinesPane(self._below_lines, id="below")
             with Horizontal():
                 yield Static("Seeds", classes="label", markup=False)
@@ -245,50 +247,22 @@ class LaunchScreen(ModalScreen[None]):
 
     # lines
 
-    def _change_lines(self, width: int, ink: Inks) -> list[Line]:
-        was = self._checked.was if self._checked else {}
-        lines: list[Line] = []
-        for position, override in enumerate(self._order.overrides):
-            key, _, value = override.partition("=")
-            label = "Changed" if not position else ""
-            old = f"{setting(was[key]) if key in was else 'default'} {symbol('right')} "
-            lines.append(
-                [
-                    (pad(label, 10), ink.muted),
-                    (pad(safe(key), 24) + " ", ink.text),
-                    (old, ink.muted),
-                    (safe(value), ink.accent),
-                ]
-            )
-        return lines
+    def _change_lines(self, _width: int, ink: Inks) -> list[Line]:
+        return change_lines(self._order, self._checked, ink)
 
     def _below_lines(self, width: int, ink: Inks) -> list[Line]:
         """What is wrong, or what may be typed next, or what the launch comes to."""
         checked = self._checked
         error = self._error or (checked.error if checked else None)
         if self._busy:
-            return [[(" " * 10, ink.text), ("launching", ink.accent)]]
-        lines: list[Line] = []
+            return note_line("launching", ink.accent, ink)
         if checked is not None and checked.completions and self.typed.has_focus:
-            for position, (name, hint) in enumerate(checked.completions):
-                mark = symbol("cursor") if position == self._pick else " "
-                lines.append(
-                    [
-                        (" " * 9 + mark, ink.accent),
-                        (pad(safe(name), 30), ink.text),
-                        (safe(hint, max(0, width - 41)), ink.muted),
-                    ]
-                )
-            return lines
+            return completion_lines(checked, self._pick, width, ink)
         if error is not None:
-            for text in error.message.splitlines():
-                lines += [[(" " * 10, ink.text), (line, ink.bad)] for line in wrap(safe(text), width - 10, 4)]
-            lines += [[(" " * 10, ink.text), (line, ink.muted)] for line in wrap(safe(error.hint), width - 10, 3)]
-        elif checked is not None and len(checked.settings) > 1:
-            lines.append(
-                [(" " * 10, ink.text), (f"makes {len(checked.settings)} runs, one after another", ink.warning)]
-            )
-        return lines
+            return error_lines(error, width, ink)
+        if checked is not None and len(checked.settings) > 1:
+            return note_line(f"makes {len(checked.settings)} runs, one after another", ink.warning, ink)
+        return []
 
     def _command_lines(self, width: int, ink: Inks) -> list[Line]:
         return [[(fit(line, width), ink.muted)] for line in wrap(safe(self.command_text), width, 3)]
@@ -421,25 +395,3 @@ class LaunchScreen(ModalScreen[None]):
             app.call_later(app.open_run, launched.run)
         else:
             app.action_go("runs")
-
-
-class SettingInput(LineInput):
-    """Where a setting is typed: tab completes, up and down pick, backspace on an empty line takes the last back."""
-
-    async def _on_key(self, event: events.Key) -> None:
-        screen = self.screen
-        assert isinstance(screen, LaunchScreen)
-        handled = False
-        if event.key == "tab" and self.value:
-            handled = screen.complete()
-        elif event.key in ("up", "down"):
-            screen.pick(-1 if event.key == "up" else 1)
-            handled = True
-        elif event.key == "backspace" and not self.value:
-            screen.take_back()
-            handled = True
-        if handled:
-            event.stop()
-            event.prevent_default()
-            return
-        await super()._on_key(event)

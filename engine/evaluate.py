@@ -13,7 +13,7 @@ from engine.batches import DeviceSplit
 from engine.checkpoint import Loaded
 from engine.dataset import Split
 from engine.errors import DataError, NotFoundError, RunError, SettingsError
-from engine.evaluation_file import evaluation_content, write_evaluation
+from engine.evaluation_file import Moment, evaluation_content, store_evaluation
 from engine.measure import Measured, measure
 from engine.metrics import auc_per_class, macro_auc, scores
 from engine.parts import Parts, build_parts, choose_device
@@ -70,10 +70,11 @@ def evaluate_run(run: Run, checkpoint: str = "best", split: str = "test", device
     """
     parts, loaded = _open(run, checkpoint, device)
     measured, metrics = score_fully(parts, split)
-    where = {"epoch": loaded.epoch, "step": loaded.step, "checkpoint": checkpoint}
-    if run.status in ALIVE or not run.writable:
-        return evaluation_content(parts, split, measured, metrics, **where)  # type: ignore[arg-type]
-    return write_evaluation(run.paths, parts, split, measured, metrics, **where)  # type: ignore[arg-type]
+    moment = Moment(loaded.epoch, loaded.step, checkpoint)
+    content = evaluation_content(parts, split, measured, metrics, moment)
+    if run.status not in ALIVE and run.writable:
+        store_evaluation(run.paths, content)
+    return content
 
 
 def _open(run: Run, name: str, device: str) -> tuple[Parts, Loaded]:

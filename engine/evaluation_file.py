@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,17 @@ SAMPLES = 30
 _COLUMNS = 8
 
 
+@dataclass(frozen=True)
+class Moment:
+    """When in a training a split was scored, and with which checkpoint's weights (None: those of the moment)."""
+
+    epoch: float
+    step: int
+    checkpoint: str | None = None
+
+
 def evaluation_content(
-    parts: Parts,
-    split: str,
-    measured: Measured,
-    metrics: dict[str, float],
-    *,
-    epoch: float,
-    step: int,
-    checkpoint: str | None,
+    parts: Parts, split: str, measured: Measured, metrics: dict[str, float], moment: Moment
 ) -> dict[str, Any]:
     """What an evaluation file holds."""
     classes = parts.dataset.classes
@@ -38,36 +41,15 @@ def evaluation_content(
             row["auc"] = area
     return {
         "split": split,
-        "epoch": epoch,
-        "step": step,
-        "checkpoint": checkpoint,
+        "epoch": moment.epoch,
+        "step": moment.step,
+        "checkpoint": moment.checkpoint,
         "metrics": metrics,
         "classes": list(classes),
         "confusion": measured.confusion.tolist(),
         "per_class": rows,
         "samples": [_sample(parts.dataset, parts.dataset.splits[split], measured, row) for row in _chosen(measured)],
     }
-
-
-def write_evaluation(
-    paths: RunPaths,
-    parts: Parts,
-    split: str,
-    measured: Measured,
-    metrics: dict[str, float],
-    *,
-    epoch: float,
-    step: int,
-    checkpoint: str | None,
-) -> dict[str, Any]:
-    """Write an evaluation file and return its content.
-
-    Raises:
-        OSError: the disk is full or the folder is not writable.
-    """
-    content = evaluation_content(parts, split, measured, metrics, epoch=epoch, step=step, checkpoint=checkpoint)
-    store_evaluation(paths, content)
-    return content
 
 
 def store_evaluation(paths: RunPaths, content: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from engine import checkpoint
 from engine.checkpoints import CheckpointInfo, find_checkpoint
 from engine.errors import NotFoundError
 from engine.evaluate import score_fully
-from engine.evaluation_file import store_evaluation, write_evaluation
+from engine.evaluation_file import Moment, evaluation_content, store_evaluation
 from engine.interrupts import Stopped
 from engine.jsonio import write_json
 from engine.runs import append_event
@@ -75,8 +75,8 @@ def _score(
     loaded = checkpoint.load(info.folder, weights_only=True)
     checkpoint.load_weights(session.model, loaded.model, info.folder.name)
     measured, metrics = score_fully(session.parts, split)
-    where: dict[str, Any] = {"epoch": info.epoch, "step": info.step, "checkpoint": name}
-    content = write_evaluation(session.paths, session.parts, split, measured, metrics, **where)
+    content = evaluation_content(session.parts, split, measured, metrics, Moment(info.epoch, info.step, name))
+    store_evaluation(session.paths, content)
     scored[info.step] = {**content, "duration": time.perf_counter() - began}
     return scored[info.step]
 

@@ -8,7 +8,7 @@ import time
 from engine import checkpoint
 from engine.checkpoints import epoch_alias, prune, set_link
 from engine.diagnosis import diagnose
-from engine.evaluation_file import write_evaluation
+from engine.evaluation_file import Moment, evaluation_content, store_evaluation
 from engine.measure import Measured, measure
 from engine.metrics import is_better, mode_of, scores
 from engine.parts import prefix_of
@@ -170,9 +170,8 @@ class Training:
         loop.metrics.update(named)
         logged = {*(f"{prefix}/{key}" for key in LOGGED), session.monitor} & named.keys()
         session.series.log(loop.step, {key: named[key] for key in sorted(logged)})
-        write_evaluation(
-            session.paths, parts, split, measured, metrics, epoch=session.epochs_done, step=loop.step, checkpoint=None
-        )
+        moment = Moment(session.epochs_done, loop.step)
+        store_evaluation(session.paths, evaluation_content(parts, split, measured, metrics, moment))
         train = {key: value for key, value in loop.metrics.items() if key.startswith("train/")}
         append_event(
             session.paths,

@@ -15,7 +15,7 @@ from benchmarks.make_runs import Maker
 from engine.events import append_event
 from engine.records import RunPaths
 from engine.runs import load_run, write_state
-from tests.test_run_screen import until
+from tests.tui_world import until
 from tui.app import DltuiApp
 from tui.screens.run import TITLES, RunScreen
 from tui.store import Store

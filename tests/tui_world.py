@@ -89,3 +89,10 @@ async def gone(pilot: Pilot[Any], *words: str) -> str:
     """Wait until none of `words` is on screen; the screen's text."""
     await until(pilot, lambda: not any(word in screen_text(pilot) for word in words))
     return screen_text(pilot)
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    """Press keys one after another."""
+    for key in keys:
+        await pilot.press(key)
+    await pilot.pause()

@@ -204,6 +204,8 @@ class DltuiApp(App[None]):
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Hand the snapshot to the screens in sight; the others take it when they come back."""
+        if not self.is_running:  # the screens are being taken down
+            return
         for screen in self.screen_stack:
             take = getattr(screen, "take_snapshot", None)
             if take is not None and screen.is_mounted:

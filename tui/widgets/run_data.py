@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App, ComposeResult
+from textual.app import App
 
 from tui.plots.bars import bars_of, draw_bars
 from tui.plots.inks import shade_style, style_of
 from tui.run_store import RunSnapshot
 from tui.text import number, percent, safe, wrap
 from tui.theme import Inks, ascii_mode, symbol
-from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_tab import LinesTab, notice
 from tui.widgets.table import Line
 
 if TYPE_CHECKING:
@@ -37,27 +36,19 @@ def styled(app: App[Any], lines: list[Pieces], indent: str = " ") -> list[Line]:
     return [[(indent, style("", "")), *((text, style(color, tone)) for text, color, tone in line)] for line in lines]
 
 
-class DataTab(RunTab):
+class DataTab(LinesTab):
     """data.json, drawn."""
 
     NAME = "data"
     TITLE = "Data"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown: object = None
-
-    def compose(self) -> ComposeResult:
-        """One pane."""
-        yield LinesPane()
-
-    def show(self, snapshot: RunSnapshot) -> None:
+    def content(self, snapshot: RunSnapshot) -> object:
         """data.json is written before the first step, once."""
-        key = (snapshot.data, snapshot.alive, snapshot.baseline("val"), snapshot.baseline("test"))
-        if key == self._shown or not self.is_mounted:
-            return
-        self._shown = key
-        self.query_one(LinesPane).show(lambda width, ink: data_lines(self.app, snapshot, width, ink), top=False)
+        return (snapshot.data, snapshot.alive, snapshot.baseline("val"), snapshot.baseline("test"))
+
+    def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+        """All of it."""
+        return data_lines(self.app, snapshot, width, ink)
 
 
 def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar, cast
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from engine.errors import EngineError
 from tui.run_store import RunSnapshot
 from tui.text import safe, wrap
 from tui.theme import Inks
-from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_tab import LinesTab, notice
 from tui.widgets.table import Line
 
 COMFORTABLE = 100
 """Text is not set wider than this."""
 
 
-class NotesTab(RunTab):
+class NotesTab(LinesTab):
     """The journal entry of a run: why, what came out, what it means."""
 
     NAME = "notes"
@@ -28,19 +26,13 @@ class NotesTab(RunTab):
         Binding("e", "edit", "edit", id="run.notes.edit", tooltip="Edit notes.md in your editor ($EDITOR)"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown: object = None
+    def content(self, snapshot: RunSnapshot) -> object:
+        """The text as it was read."""
+        return snapshot.notes
 
-    def compose(self) -> ComposeResult:
-        """One pane."""
-        yield LinesPane()
-
-    def show(self, snapshot: RunSnapshot) -> None:
-        """Show the notes when they changed."""
-        if snapshot.notes is not self._shown and self.is_mounted:
-            self._shown = snapshot.notes
-            self.query_one(LinesPane).show(lambda width, ink: notes_lines(snapshot, width, ink), top=False)
+    def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+        """The text."""
+        return notes_lines(snapshot, width, ink)
 
     def action_edit(self) -> None:
         """Give the terminal to the editor."""

@@ -6,13 +6,11 @@ import functools
 from typing import Any
 
 import msgspec
-from textual.app import ComposeResult
 
 from tui.run_store import RunSnapshot
 from tui.text import pad, safe, setting, wrap
 from tui.theme import Inks, symbol
-from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_tab import RunTab, notice
+from tui.widgets.run_tab import LinesTab, notice
 from tui.widgets.run_words import moment
 from tui.widgets.table import Line
 
@@ -23,26 +21,19 @@ COLUMN = 48
 _TABLES = ("data", "model", "loss", "optimizer", "scheduler", "train", "evaluate", "checkpoint")
 
 
-class SettingsTab(RunTab):
+class SettingsTab(LinesTab):
     """run.json, readable."""
 
     NAME = "settings"
     TITLE = "Settings"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown: object = None
-
-    def compose(self) -> ComposeResult:
-        """One pane."""
-        yield LinesPane()
-
-    def show(self, snapshot: RunSnapshot) -> None:
+    def content(self, snapshot: RunSnapshot) -> object:
         """run.json is written once; only limits may grow."""
-        key = (snapshot.info, snapshot.limits)
-        if key != self._shown and self.is_mounted:
-            self._shown = key
-            self.query_one(LinesPane).show(lambda width, ink: settings_lines(snapshot, width, ink), top=False)
+        return (snapshot.info, snapshot.limits)
+
+    def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+        """All settings by table."""
+        return settings_lines(snapshot, width, ink)
 
 
 @functools.cache

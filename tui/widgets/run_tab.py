@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.app import ComposeResult
 from textual.containers import Container
 
 from tui.run_store import RunSnapshot, RunStore, Wants
 from tui.text import safe, wrap
 from tui.theme import Inks, symbol
+from tui.widgets.lines_pane import LinesPane
 from tui.widgets.table import Line
 
 if TYPE_CHECKING:
@@ -55,6 +57,33 @@ class RunTab(Container):
             if widget.focusable:
                 widget.focus(scroll_visible=False)
                 return
+
+
+class LinesTab(RunTab):
+    """A tab that is one pane of lines, drawn again when what they are made of has changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
+
+    def compose(self) -> ComposeResult:
+        """One pane."""
+        yield LinesPane()
+
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Draw the lines, unless they are those on screen."""
+        content = self.content(snapshot)
+        if self.is_mounted and (self._shown is None or content != self._shown):
+            self._shown = content
+            self.query_one(LinesPane).show(lambda width, ink: self.lines(snapshot, width, ink), top=False)
+
+    def content(self, snapshot: RunSnapshot) -> object:
+        """What the lines are made of, to compare; never None."""
+        raise NotImplementedError
+
+    def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+        """What the pane shows."""
+        raise NotImplementedError
 
 
 def notice(text: str, width: int, ink: Inks, *, bad: bool = False, more: str = "") -> list[Line]:

@@ -167,8 +167,13 @@ def test_a_summary_names_the_majority_and_the_file_before_the_cut() -> None:
     }
     shown = "\n".join("".join(text for text, _ in line) for line in summary_lines(summary, 60, _plain_inks()))
     assert "train 9 · validation 1" in shown
-    assert "train file 10 · Russian 7 (70.0 %)" in shown
+    assert "train file of 10: Russian 7 (70.0 %)" in shown
     assert "always answering Russian scores 70.0 %" in shown
+    rows = [line.split() for line in shown.splitlines() if line.startswith(("Russian", "English"))]
+    assert [(row[0], *row[2:]) for row in rows] == [
+        ("Russian", "6", "1", "66.7", "%"),
+        ("English", "3", "0", "33.3", "%"),
+    ]
     assert "773" in shown
     assert "201" in shown
 
@@ -182,7 +187,7 @@ def test_an_order_is_checked_and_says_its_command(store: Store) -> None:
     wrong = check(file, Order("digits-mlp"), "optimizer.lrr=1")
     assert wrong.error is not None
     assert "lrr" in wrong.error.message
-    assert ("optimizer.lr" in name for name, _ in check(file, Order("digits-mlp"), "lr").completions)
+    assert any("optimizer.lr" in name for name, _ in check(file, Order("digits-mlp"), "lr").completions)
     line = command_line(store, Order("digits-mlp", ("model.hidden=[1, 2]",), device="cpu", note="why not"))
     assert line.endswith("train digits-mlp -s 'model.hidden=[1, 2]' --device cpu --note 'why not'")
 

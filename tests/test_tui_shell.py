@@ -77,7 +77,7 @@ async def test_the_classes_of_the_data_are_read_in_the_background(world: Path) -
             pilot,
             "Classes",
             "train 90 · test 10",
-            "train file 100 · three 65 (65.0 %)",
+            "train file of 100: three 65 (65.0 %)",
             "always answering three scores 65.0 %",
         )
 

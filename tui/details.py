@@ -177,10 +177,9 @@ def summary_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Lin
     counts = f" {symbol('dot')} ".join(f"{safe(name)} {_count(split):,}" for name, split in splits.items())
     lines: list[Line] = [[("Classes", ink.strong)], *([(row, ink.text)] for row in wrap(counts, width))]
     majority = summary.get("majority") or {}
-    shown = (source or splits.get("train") or {}).get("classes") or {}
     if source:
         lines.append([(fit(_source_words(source, majority), width), ink.muted)])
-    lines += _bars(shown, width, ink)
+    lines += _bars({name: split["classes"] for name, split in splits.items() if split.get("classes")}, width, ink)
     if majority.get("class") is not None:
         words = f"always answering {safe(majority['class'])} scores {percent(majority.get('share'))}"
         lines.append([(fit(words, width), ink.warning)])
@@ -193,20 +192,22 @@ def _count(split: Mapping[str, Any]) -> int:
 
 
 def _source_words(source: Mapping[str, Any], majority: Mapping[str, Any]) -> str:
-    words = f"train file {_count(source):,}"
+    words = f"train file of {_count(source):,}"
     name = majority.get("class")
     if name is not None and name in (source.get("classes") or {}):
-        words += f" {symbol('dot')} {safe(name)} {source['classes'][name]:,} ({percent(majority.get('share'))})"
+        words += f": {safe(name)} {source['classes'][name]:,} ({percent(majority.get('share'))})"
     return words
 
 
-def _bars(classes: Mapping[str, int], width: int, ink: Inks) -> list[Line]:
-    if not classes:
+def _bars(splits: Mapping[str, Mapping[str, int]], width: int, ink: Inks) -> list[Line]:
+    """A bar for each class of the first split; the counts of the others beside it as far as there is room."""
+    if not splits:
         return []
     from tui.plots.bars import bars_of, draw_bars
 
-    height = None if len(classes) <= MOST_CLASSES else MOST_CLASSES + 1
-    drawn = draw_bars(bars_of({"train": classes}), width, height, ascii_only=ascii_mode())
+    bars = bars_of(splits)
+    height = None if len(bars) <= MOST_CLASSES else MOST_CLASSES + 2
+    drawn = draw_bars(bars, width, height, splits=list(splits), ascii_only=ascii_mode())
     return [[(text, _plot_ink(ink, name, weight)) for text, name, weight in line] for line in drawn]
 
 

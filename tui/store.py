@@ -44,6 +44,7 @@ class ExperimentEntry:
     best: float | None = None
     starred: bool = False
     """Whether its best run is starred."""
+    description: str = ""
     problem: str = ""
     """What is wrong with it in the file; empty when it can be launched."""
 
@@ -260,6 +261,7 @@ def _entry(experiment: Experiment, tally: _Tally, faults: tuple[Problem, ...]) -
         live=tally.live,
         best=tally.best,
         starred=tally.starred,
+        description=settings.description,
         problem=faults[0].message if faults else "",
     )
 

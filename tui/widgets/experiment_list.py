@@ -8,34 +8,36 @@ from tui.store import ExperimentEntry
 from tui.text import dash, fit, number, safe
 from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
-from tui.widgets.table import Column, Line, arrange, draw_row
+from tui.widgets.table import Column, Line, arrange, draw_row, taken
 
 _ALL = 1_000
 """More cells than any terminal has: this column takes what is over."""
+_DESCRIPTION = 30
+"""Cells that make a description worth showing."""
 
 
 class ExperimentList(LineList[ExperimentEntry]):
-    """Name, data set, model, number of runs, best result."""
+    """Name, data set, model, number of runs, best result; in a wide terminal what it is about, too."""
 
     def __init__(self) -> None:
         super().__init__(id="experiments", classes="panel")
-        self._columns = _columns(())
+        self._longest = _longest(())
 
     def measure(self, entries: Sequence[ExperimentEntry]) -> None:
         """Fit the columns to what they hold."""
-        columns = _columns(entries)
-        if columns != self._columns:
-            self._columns = columns
+        longest = _longest(entries)
+        if longest != self._longest:
+            self._longest = longest
             self.forget()
 
     def draw_title(self, width: int, ink: Inks) -> Line:
         """The columns' names."""
-        arranged = arrange(self._columns, width)
+        arranged = arrange(_columns(*self._longest, width), width)
         return draw_row(arranged, {column.key: (column.title, ink.title) for column, _ in arranged}, ink.text)
 
     def draw_item(self, item: ExperimentEntry, width: int, ink: Inks) -> Line:
         """One experiment; a broken one says what is wrong instead."""
-        arranged = arrange(self._columns, width)
+        arranged = arrange(_columns(*self._longest, width), width)
         if item.problem:
             name = arranged[0][1]
             mark = f"{symbol('failed')} "
@@ -51,6 +53,7 @@ class ExperimentList(LineList[ExperimentEntry]):
             "name": (safe(item.name), ink.strong),
             "data": (safe(item.data), ink.muted),
             "model": (safe(item.model), ink.muted),
+            "description": (safe(item.description), ink.faint),
             "runs": (
                 f"{live}{item.runs:,}" if item.runs else dash(),
                 ink.accent if item.live else ink.text if item.runs else ink.faint,
@@ -63,17 +66,33 @@ class ExperimentList(LineList[ExperimentEntry]):
         return draw_row(arranged, cells, ink.text)
 
 
-def _columns(entries: Sequence[ExperimentEntry]) -> tuple[Column, ...]:
+def _longest(entries: Sequence[ExperimentEntry]) -> tuple[int, int, int]:
+    """The cells that names, data sets and models would take."""
+
     def longest(values: list[str], least: int, most: int) -> int:
         return min(most, max([least, *map(len, values)]))
 
-    name = longest([entry.name for entry in entries], 12, 40)
-    data = longest([entry.data for entry in entries], 6, 24)
-    model = longest([entry.model for entry in entries], 6, 32)
+    return (
+        longest([entry.name for entry in entries], 12, 40),
+        longest([entry.data for entry in entries], 6, 24),
+        longest([entry.model for entry in entries], 6, 32),
+    )
+
+
+def _columns(name: int, data: int, model: int, width: int) -> tuple[Column, ...]:
+    numbers = (Column("runs", "runs", 6, right=True, rank=2), Column("best", "best", 7, right=True, rank=1))
+    described = (
+        Column("name", "name", name),
+        Column("data", "data", data),
+        Column("model", "model", model),
+        Column("description", "description", _DESCRIPTION, _ALL),
+        *numbers,
+    )
+    if taken(described) <= width:
+        return described
     return (
         Column("name", "name", min(name, 20), name),
         Column("data", "data", min(data, 10), data, rank=3),
         Column("model", "model", min(model, 10), _ALL, rank=4),
-        Column("runs", "runs", 6, right=True, rank=2),
-        Column("best", "best", 7, right=True, rank=1),
+        *numbers,
     )

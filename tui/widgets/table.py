@@ -59,13 +59,13 @@ def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     Columns are left out by rank until the rest fits; what is over then goes to those that want more, by rank too.
     """
     kept = list(columns)
-    while kept and _taken(kept) > width:
+    while kept and taken(kept) > width:
         last = max(kept, key=lambda column: column.rank)
         if last.rank == 0:
             break
         kept.remove(last)
     sizes = {column.key: column.width for column in kept}
-    spare = width - _taken(kept)
+    spare = width - taken(kept)
     if spare < 0:
         return _squeeze(kept, width)
     for column in sorted(kept, key=lambda column: column.rank):
@@ -75,7 +75,8 @@ def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     return [(column, sizes[column.key]) for column in kept]
 
 
-def _taken(columns: Sequence[Column]) -> int:
+def taken(columns: Sequence[Column]) -> int:
+    """The cells that columns take at the least, with the gaps between them."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 

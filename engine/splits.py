@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.data_folder import data_root, locate
 from engine.dataset import Dataset, Split
+from engine.dataset_check import check_dataset, check_finite
 from engine.duplicates import across, fingerprint, group_numbers, input_digests, known_rows, row_digests
 from engine.errors import DataError, SettingsError
 from engine.settings import DataOptions, Settings
@@ -133,42 +134,13 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset
         raise SettingsError(
             f"data set {name!r}: {error}", hint=f"its arguments: {', '.join(known) or 'none'}"
         ) from None
-    return _checked(function(root, **arguments), name)
+    return check_dataset(function(root, **arguments), name)
 
 
 def _load_function(name: str, folder: Path) -> Callable[..., Any]:
     from engine.components import load_dataset_function
 
     return load_dataset_function(name, folder)
-
-
-def _checked(dataset: Any, name: str) -> Dataset:
-    """What a data set's function returned, if it is sound; one of the user's own may not be."""
-    if not isinstance(dataset, Dataset) or "train" not in dataset.splits:
-        raise DataError(
-            f"data set {name!r} gave no train split", hint="its function must return an engine.dataset.Dataset"
-        )
-    for split_name, split in dataset.splits.items():
-        _check_split(split, f"data set {name!r}, split {split_name!r}", dataset)
-    counts = np.bincount(dataset.splits["train"].labels, minlength=len(dataset.classes))
-    if np.count_nonzero(counts) < 2:
-        only = dataset.classes[int(np.argmax(counts))]
-        raise DataError(
-            f"data set {name!r}: every sample is labelled {only!r}; there is nothing to learn",
-            hint="give data of at least two classes",
-        )
-    return dataset
-
-
-def _check_split(split: Split, where: str, dataset: Dataset) -> None:
-    if len(split) == 0:
-        raise DataError(f"{where} is empty", hint="give it at least one sample, or leave the split out")
-    if len(split.inputs) != len(split.labels) or (split.lengths is not None and len(split.lengths) != len(split)):
-        raise DataError(f"{where}: {len(split.inputs)} inputs, but {len(split.labels)} labels")
-    if split.labels.dtype.kind not in "iu" or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
-        raise DataError(
-            f"{where}: labels must be whole numbers from 0 to {len(dataset.classes) - 1}, one for each class"
-        )
 
 
 def _with_test(dataset: Dataset, options: DataOptions) -> Dataset:
@@ -239,7 +211,7 @@ def _finish(dataset: Dataset, source: Split, options: DataOptions, own: dict[str
         _refuse_leak(shared_inputs, dataset)
     if dataset.fit is not None:
         dataset = dataset.fit(dataset)
-    _check_finite(dataset, options.name)
+    check_finite(dataset, options.name)
     leaked = {part: known_rows(rows["train"], found) for part, found in rows.items() if part != "train"}
     marked = fingerprint(rows, dataset.classes)
     return Prepared(dataset, source, options, own, shared, shared_inputs, leaked, marked, time.perf_counter() - started)
@@ -253,15 +225,4 @@ def _refuse_leak(found: Mapping[str, Mapping[str, int]], dataset: Dataset) -> No
                 f"{rows:,} of {len(dataset.splits[part]):,} {part} inputs stand in the train split too"
                 ' (data.leak is "error")',
                 hint='remove them from the data, or set data.leak = "warn" to train all the same',
-            )
-
-
-def _check_finite(dataset: Dataset, name: str) -> None:
-    for split_name, split in dataset.splits.items():
-        if dataset.kind == "features" and not np.isfinite(split.inputs).all():
-            row, column = np.argwhere(~np.isfinite(split.inputs))[0].tolist()
-            label = dataset.columns[column] if column < len(dataset.columns) else f"column {column}"
-            raise DataError(
-                f"data set {name!r}, split {split_name!r}, row {row}: {label!r} is not a finite number",
-                hint="fill or remove such values first",
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
+from engine.checkpoints import list_checkpoints
 from engine.jsonio import encode, read_json
 from engine.locks import LEASE_VARIABLE, LOCK_VARIABLE, write_lock_holder
 from engine.processes import boot_id, hostname, process_start
@@ -141,7 +142,7 @@ def ending_of(paths: RunPaths, code: int, log_start: int = 0, oom: int = 0) -> E
     if code == 0:
         return Ending("finished")
     if (paths.control / "stop-now").exists() and code < 0:
-        return Ending("stopped", "stopped at once, without a last checkpoint", "user")
+        return Ending("stopped", f"stopped at once; {_kept(paths)}", "user")
     if code in (-signal.SIGTERM, -signal.SIGINT):
         return Ending("stopped", f"stopped by {signal.Signals(-code).name} before it could save", "user")
     if code == 130:
@@ -178,7 +179,17 @@ def _killed(number: int, oom: int) -> Ending:
 
 def _unexplained(paths: RunPaths, code: int, log_start: int) -> Ending:
     kind = "settings" if code == 2 else "exception"
-    return Ending("failed", last_words(paths.log, log_start) or f"the worker ended with exit code {code}", kind)
+    words = last_words(paths.log, log_start)
+    if code == 1 and words:  # what an exception that nobody caught leaves
+        return Ending("failed", words, kind)
+    said = f"; it last said: {words}" if words else " and said nothing"
+    return Ending("failed", f"the worker ended with exit code {code}{said}", kind)
+
+
+def _kept(paths: RunPaths) -> str:
+    """What there is to go on from."""
+    kept = [info for info in list_checkpoints(paths) if not info.problem]
+    return f"the newest checkpoint is of step {kept[-1].step:,}" if kept else "no checkpoint was written"
 
 
 def last_words(log: Path, start: int = 0) -> str:

@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from engine.errors import DataError, EngineError, NotFoundError, SettingsError, UsageError
 from engine.interrupts import STOPPED, Interrupts, Stopped
@@ -34,15 +34,17 @@ def main(argv: list[str]) -> int:
         return 2
     paths = RunPaths(Path(argv[0]).resolve())
     interrupts = Interrupts(paths)
-    interrupts.install()  # before anything slow: a stop must find its handler
-    from engine.heartbeat import Heartbeat
-    from engine.locks import hold
-
     try:
+        interrupts.install()  # before anything slow: a stop must find its handler
+        from engine.heartbeat import Heartbeat
+        from engine.locks import hold
+
         hold(paths)
     except EngineError as error:
         print(error, file=sys.stderr, flush=True)
         return 1
+    except Stopped:
+        return STOPPED
     heartbeat = Heartbeat(paths)
     code = _guarded(paths, interrupts, heartbeat)
     heartbeat.stop()
@@ -201,5 +203,14 @@ def _write_reserved(paths: RunPaths, content: bytes, target: Path) -> None:
     os.replace(reserved, target)
 
 
+def leave(code: int) -> NoReturn:
+    """End now. All is written, and what the interpreter does at its end is no good to anybody: a thread of torch's or
+    of ours that still runs then takes the process down with SIGABRT, and a stopped run would count as failed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

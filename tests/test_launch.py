@@ -283,7 +283,7 @@ def test_a_checkpoint_can_be_asked_for_at_any_time(runner: Runner) -> None:
     early = runner.running("deaf")
     request_checkpoint(load_run(early))
     stop(load_run(early), now=True)
-    assert wait(early, 30).state.cause == "stopped at once, without a last checkpoint"
+    assert wait(early, 30).state.cause == "stopped at once; no checkpoint was written"
 
 
 def test_requests_never_reach_another_process(runner: Runner) -> None:

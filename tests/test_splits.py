@@ -277,6 +277,20 @@ def test_a_data_set_of_the_users_own_is_checked(tmp_path: Path) -> None:
         "def same(root): return made([1, 1, 1, 1], classes=('a', 'only'))\n"
         "def empty(root): return made([], 0)\n"
         "def nothing(root): return None\n"
+        "def split(labels=(0, 1), inputs=None, columns=2):\n"
+        "    x = np.zeros((2, columns), np.float32) if inputs is None else inputs\n"
+        "    return Split(x, np.array(labels) if isinstance(labels, tuple) else labels)\n"
+        "def of(kind='features', classes=('a', 'b'), **splits): return Dataset(kind, splits, classes)\n"
+        "def no_train(root): return of(test=split())\n"
+        "def other_split(root): return of(train=split(), dev=split())\n"
+        "def other_kind(root): return of('imagez', train=split())\n"
+        "def numbered(root): return of(classes=(0, 1), train=split())\n"
+        "def twice(root): return of(classes=('a', 'a'), train=split())\n"
+        "def lists(root): return of(train=split([0, 1]))\n"
+        "def two_columns(root): return of(train=split(((0, 1), (1, 0))))\n"
+        "def words(root): return of(train=split(inputs=np.array([['x'], ['y']])))\n"
+        "def flat(root): return made([0, 1, 0, 1]) and of(train=split((0, 1, 0, 1), np.zeros(4)))\n"
+        "def wider_test(root): return of(train=split(), test=split(columns=3))\n"
         "def bad(root):\n"
         "    d = made([0, 1, 0, 1]); d.splits['train'].inputs[2, 1] = np.inf; return d\n"
     )
@@ -287,10 +301,20 @@ def test_a_data_set_of_the_users_own_is_checked(tmp_path: Path) -> None:
         ("high", "from 0 to 1"),
         ("same", "every sample is labelled 'only'; there is nothing to learn"),
         ("empty", "is empty"),
-        ("nothing", "gave no train split"),
+        ("nothing", "gave a NoneType"),
+        ("no_train", "gave no train split"),
+        ("other_split", "no split 'dev'"),
+        ("other_kind", "no kind 'imagez'.*did you mean 'image'"),
+        ("numbered", "name of class 0 is 0, a int"),
+        ("twice", "two classes are named 'a'"),
+        ("lists", "'train': labels are a list, not a numpy array"),
+        ("two_columns", r"labels of shape \(2, 2\)"),
+        ("words", "inputs are .* of <U1"),
+        ("flat", r"inputs are \(4,\)"),
+        ("wider_test", r"a sample of test has the shape \(3,\), one of train \(2,\)"),
         ("bad", "row 2: 'column 1' is not a finite number"),
     ):
-        with pytest.raises(DataError, match=says):
+        with pytest.raises(DataError, match=f"(?s){says}"):
             prepared(tmp_path, name=f"own_sets:{function}", test=0)
 
 

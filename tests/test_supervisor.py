@@ -140,17 +140,19 @@ def test_what_a_killed_writer_left_half_written_is_removed(paths: RunPaths) -> N
 def test_the_cause_is_the_last_line_of_this_sitting(paths: RunPaths) -> None:
     paths.log.write_bytes(b"an earlier sitting's error\n")
     start = paths.log.stat().st_size
-    assert ending_of(paths, 1, start).cause == "the worker ended with exit code 1"
+    assert ending_of(paths, 1, start).cause == "the worker ended with exit code 1 and said nothing"
     with open(paths.log, "ab") as log:
         log.write(b"Traceback\n  10%\r 50%\rValueError: \xff no\n\n  \n")
     assert ending_of(paths, 1, start) == Ending("failed", "ValueError: \ufffd no", "exception")
+    told = "the worker ended with exit code 7; it last said: ValueError: \ufffd no"
+    assert ending_of(paths, 7, start).cause == told, "os._exit in a model says nothing itself"
     assert last_words(paths.folder / "none") == ""
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"cause": 5}', '{"cause": " "}', "{", '{"cause_kind": "x"}'])
 def test_a_useless_explanation_is_passed_over(paths: RunPaths, content: str) -> None:
     (paths.control / "failure.json").write_text(content)
-    assert ending_of(paths, 1).cause == "the worker ended with exit code 1"
+    assert ending_of(paths, 1).cause == "the worker ended with exit code 1 and said nothing"
 
 
 def test_a_long_cause_is_bounded_and_kept_as_it_is(paths: RunPaths) -> None:

@@ -12,8 +12,8 @@ from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
-from textual.widgets import Input
 
+from tui.key_order import KeyOrder
 from tui.messages import SnapshotTaken
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
@@ -124,6 +124,7 @@ class DltuiApp(App[None]):
         self._open_run = open_run
         self._wake = threading.Event()
         self._leaving = threading.Event()
+        self._keys = KeyOrder(self, super().on_event)
         for theme in themes():
             self.register_theme(theme)
         wanted = self.preferences.theme
@@ -216,14 +217,12 @@ class DltuiApp(App[None]):
         """The newest snapshot."""
         return self.store.snapshot
 
-    def on_key(self, event: events.Key) -> None:
-        """Give an input what was typed before it had the focus: the keys right after `/` belong to the filter."""
-        focused = self.focused
-        if isinstance(focused, Input) and event.is_printable and event.character:
-            # an input takes printable keys itself: this one was under way to what had the focus before
-            event.stop()
-            event.prevent_default()
-            focused.insert_text_at_cursor(event.character)
+    async def on_event(self, event: events.Event) -> None:
+        """As in every app, but for what is typed: that is given out in order."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            self._keys.take(event)
+        else:
+            await super().on_event(event)
 
     # going places
 

@@ -42,7 +42,7 @@ def make_runs(folder: Path, count: int) -> Path:
     return folder
 
 
-ENGINE = [sys.executable, "-P", "-c", "import sys; from engine.cli.main import main; sys.exit(main())"]
+ENGINE = [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())"]
 
 
 def first_screen(command: list[str], cwd: Path, pattern: str) -> float:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 import torch
 
 from engine import checkpoint
 from engine.checkpoint import Loaded
 from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
-from engine.errors import NotFoundError, RunError
+from engine.errors import RunError
 from engine.loop_state import LoopState
 from engine.optim import restore_optimizer
+from engine.origins import weights_of
 from engine.parts import prefix_of
 from engine.randomness import restore_random_states
-from engine.records import RUN_ID
-from engine.runs import Run, RunsFolder, append_event, each_run
+from engine.runs import Run, RunsFolder, append_event
 from engine.series import cut_series
 from engine.session import Session
 from engine.settings import Settings
@@ -152,31 +150,10 @@ def _forget_standing(loop: LoopState, same_schedule: bool) -> None:
 
 
 def _take_weights(session: Session, reference: str) -> None:
-    run, name = _referenced(RunsFolder(session.paths.folder.parent), reference)
+    run, name = weights_of(RunsFolder(session.paths.folder.parent), reference)
     info, loaded = checkpoint.load_named(run.paths, name, weights_only=True)
     checkpoint.load_weights(session.model, loaded.model, f"{run.id}:{info.folder.name}")
     print(f"weights of {run.id}, {info.folder.name}", flush=True)
-
-
-def _referenced(runs: RunsFolder, reference: str) -> tuple[Run, str]:
-    """The run and the checkpoint's name meant by `e0031:best`, or by an experiment's name."""
-    name, checkpoint_name = parse_reference(reference, "best")
-    if RUN_ID.fullmatch(name):
-        return runs.find(name), checkpoint_name
-    finished = [run for run in each_run(runs) if run.info.experiment == name and run.status == "finished"]
-    if not finished:
-        raise NotFoundError(
-            f"init_from = {reference!r}: there is no finished run of that experiment in {runs.root}",
-            hint="name a run, such as e0031:best",
-        )
-    return max(finished, key=_standing), checkpoint_name
-
-
-def _standing(run: Run) -> float:
-    best = run.state.best
-    if not best or not isinstance(best.get("value"), (int, float)):
-        return -math.inf
-    return float(best["value"]) if best.get("mode") != "min" else -float(best["value"])
 
 
 def _warn(session: Session, message: str) -> None:

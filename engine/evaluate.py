@@ -21,6 +21,7 @@ from engine.records import ALIVE
 from engine.runs import Run
 from engine.settings import Settings
 from engine.splits import prepare
+from engine.summary import data_changed
 
 
 def full_metrics(parts: Parts, measured: Measured) -> dict[str, float]:
@@ -62,32 +63,38 @@ def evaluate_run(run: Run, checkpoint: str = "best", split: str = "test", device
         device: cpu or cuda:N.
 
     Returns:
-        The evaluation file's content; it is not written while the run's worker lives or where its folder is read-only.
+        The evaluation file's content, with `data_changed` where the data is not what the run was trained on; it is not
+        written while the run's worker lives or where its folder is read-only.
 
     Raises:
         NotFoundError: there is no such checkpoint or split.
         RunError: the checkpoint is damaged, or the run's settings cannot be read.
     """
-    parts, loaded = _open(run, checkpoint, device)
+    parts, loaded, changed = _open(run, checkpoint, device)
     measured, metrics = score_fully(parts, split)
     moment = Moment(loaded.epoch, loaded.step, checkpoint)
     content = evaluation_content(parts, split, measured, metrics, moment)
+    if changed:
+        content["data_changed"] = True
     if run.status not in ALIVE and run.writable:
         store_evaluation(run.paths, content)
     return content
 
 
-def _open(run: Run, name: str, device: str) -> tuple[Parts, Loaded]:
-    """The run's model with a checkpoint's weights, and its data."""
+def _open(run: Run, name: str, device: str) -> tuple[Parts, Loaded, bool]:
+    """The run's model with a checkpoint's weights and its data, and whether that has changed since the training."""
     settings = _settings(run)
     info, loaded = checkpoint.load_named(run.paths, name, weights_only=True)
     folder = Path(run.info.folder) if run.info.folder else Path.cwd()
-    parts = build_parts(settings, prepare(settings, folder), folder, choose_device(device))
+    prepared = prepare(settings, folder)
+    parts = build_parts(settings, prepared, folder, choose_device(device))
     checkpoint.load_weights(parts.model, loaded.model, f"{run.id}:{info.folder.name}")
-    return parts, loaded
+    return parts, loaded, data_changed(run.paths, prepared.fingerprint)
 
 
 def _settings(run: Run) -> Settings:
+    if not run.info.settings:
+        raise RunError(f"{run.id} has no settings: {'; '.join(run.problems) or 'run.json holds none'}")
     try:
         return msgspec.convert(run.info.settings, Settings)
     except msgspec.ValidationError as error:
@@ -110,7 +117,7 @@ def predict(run: Run, inputs: list[str], checkpoint: str = "best") -> list[dict[
         NotFoundError: there is no such checkpoint.
         RunError: the checkpoint is damaged.
     """
-    parts, _ = _open(run, checkpoint, "cpu")
+    parts, *_ = _open(run, checkpoint, "cpu")
     dataset = parts.dataset
     if dataset.encode is None:
         raise DataError(f"the data set {parts.settings.data['name']!r} does not take inputs from a command line")

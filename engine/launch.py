@@ -18,6 +18,7 @@ from engine.control import request_checkpoint, stop
 from engine.devices import Device
 from engine.errors import EngineError, RunError
 from engine.jsonio import plain, write_bytes, write_json
+from engine.origins import check_origin
 from engine.processes import boot_id, hostname, username
 from engine.records import ENDED, Marks, RunInfo, RunPaths, State, write_marks, write_state
 from engine.resume import limits, resume
@@ -71,7 +72,10 @@ def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) ->
         NoDeviceError: the device is busy, or no GPU is free.
         UsageError: there is no such device.
         RunError: the runs folder cannot be written.
+        NotFoundError: what it is to begin with is not there.
+        SettingsError: that is at the run's limit already.
     """
+    check_origin(runs, request.parent, request.settings)
     git = provenance.GitQuery(request.folder, leave_out=runs.root)
     spec = request.device or request.settings.device
     device, lease = take_device(spec)

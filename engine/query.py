@@ -8,14 +8,16 @@ Comparisons: > >= < <= == != ~ (contains, in any case) and `in (…)`. A key tha
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NoReturn
 
-from engine.errors import UsageError
+from engine.errors import UsageError, nearest
 from engine.index import Row
 
 Test = Callable[[Row, float], bool]
@@ -39,6 +41,7 @@ _FIXED: dict[str, Getter] = {
     "run": lambda row, now: row.run,
     "experiment": lambda row, now: row.experiment,
     "state": lambda row, now: row.state,
+    "status": lambda row, now: row.state,
     "tag": lambda row, now: row.tags,
     "tags": lambda row, now: row.tags,
     "name": lambda row, now: row.name or row.experiment,
@@ -52,6 +55,7 @@ _FIXED: dict[str, Getter] = {
     "host": lambda row, now: row.host,
     "user": lambda row, now: row.user,
     "seconds": lambda row, now: row.seconds,
+    "time": lambda row, now: row.seconds,
     "epoch": lambda row, now: row.epoch,
     "step": lambda row, now: row.step,
     "best": lambda row, now: row.best,
@@ -87,6 +91,14 @@ def getter(key: str) -> Getter:
         return row.metrics.get(key) if found is None else found
 
     return short
+
+
+def lacking(key: str, rows: Sequence[Row]) -> str | None:
+    """What is nearest to a key that none of `rows` has, as a hint; None for one that a run has or might have."""
+    take = getter(key)
+    if key in KEYS or not rows or any(take(row, 1.0) is not None for row in rows):
+        return None
+    return nearest(key, sorted({*KEYS, *(name for row in rows for name in (*row.metrics, *row.settings))}))
 
 
 @dataclass(frozen=True)
@@ -290,15 +302,19 @@ def _true(value: Any) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """The number that `value` is or spells; None when it is something else."""
+    """The number that `value` is or spells, of a date the Unix time; None when it is something else."""
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return None
+        for read in (float, _unix_time):
+            with contextlib.suppress(ValueError, OverflowError, OSError):
+                return read(value)
     return None
+
+
+def _unix_time(text: str) -> float:
+    """Of "2026-11-21" or "2026-11-21T08:00", in the local time zone unless it names one."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from engine.jsonio import write_json
+from engine.jsonio import read_json, write_json
 
 FORMAT = 1
 """The newest run-folder format this program understands; a folder of a newer one is left alone."""
@@ -187,5 +188,11 @@ def write_state(paths: RunPaths, state: State) -> None:
 
 
 def write_marks(paths: RunPaths, marks: Marks) -> None:
-    """Replace marks.json."""
+    """Replace marks.json; one that cannot be read is kept beside it."""
+    try:
+        read_json(paths.marks)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError):
+        os.replace(paths.marks, paths.marks.with_name(f"marks-unreadable-{time.time():.0f}.json"))
     write_json(paths.marks, marks)

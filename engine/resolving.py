@@ -227,8 +227,13 @@ def settings_from_run(info: RunInfo) -> Settings:
     """The settings in a run's run.json.
 
     Raises:
-        SettingsError: they are not settings of this version.
+        SettingsError: there are none, or they are not settings of this version.
     """
+    if not info.settings:
+        raise SettingsError(
+            f"{printable(info.run) or 'the run'} has no settings: its run.json is missing or damaged",
+            hint="engine show RUN says what of its folder is left",
+        )
     try:
         return msgspec.convert(_thawed(info.settings), Settings)
     except msgspec.ValidationError as error:

@@ -20,7 +20,15 @@ _UP_TO_ONE: Rule = (lambda v: 0 <= v <= 1, "must be from 0 to 1")
 _FILLED: Rule = (lambda v: v.strip() != "", "must not be empty")
 _SEED: Rule = (lambda v: 0 <= v < 2**32, "must be from 0 to 4294967295")
 _DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[0-9A-Za-z/-]{4,100}")
-_METRIC = re.compile(r"(val|test|train)/\S+")
+SCORES = (
+    "loss",
+    "accuracy",
+    "balanced_accuracy",
+    "majority",
+    *(f"{mean}_{score}" for mean in ("macro", "weighted") for score in ("precision", "recall", "f1")),
+)
+"""What an evaluation during training measures of a split."""
+_METRIC = re.compile(rf"train/(loss|accuracy)|(val|test|train_split)/({'|'.join(SCORES)})")
 
 RULES: dict[str, Rule] = {
     "seed": _SEED,
@@ -55,7 +63,7 @@ RULES: dict[str, Rule] = {
 for _key in ("checkpoint.monitor", "train.early_stopping.monitor"):
     RULES[_key] = (
         lambda v: _METRIC.fullmatch(v) is not None,
-        "must be a metric such as 'val/accuracy' or 'train/loss'",
+        f"must be val/… or test/…, of {', '.join(SCORES)}; or train/loss, train/accuracy",
     )
 
 ARGUMENT_RULES: dict[str, Rule] = {

@@ -12,7 +12,8 @@ import torch
 
 from engine import checkpoint
 from engine.batches import TrainBatches
-from engine.errors import SettingsError
+from engine.checkpoints import list_checkpoints
+from engine.errors import DataError, SettingsError
 from engine.heartbeat import Heartbeat
 from engine.interrupts import Interrupts
 from engine.jsonio import write_json
@@ -29,7 +30,7 @@ from engine.series import SeriesWriter
 from engine.settings import Settings, Train
 from engine.splits import prepare
 from engine.stepping import Stepper
-from engine.summary import summarise
+from engine.summary import data_changed, summarise
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,11 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
     summary = summarise(prepared)
     if not paths.data.exists():
         _tell_leaks(paths, summary)
+    elif list_checkpoints(paths) and data_changed(paths, summary["fingerprint"]):
+        raise DataError(
+            f"the data is not what {paths.id} was trained on: its fingerprint has changed",
+            hint=f"bring the old data back; or go on with the new in a run of its own: engine train --from {paths.id}",
+        )
     write_json(paths.data, summary)
     _say_data(summary)
     parts = build_parts(settings, prepared, folder, device)

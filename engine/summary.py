@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from engine.data_folder import data_root, locate
 from engine.errors import EngineError
 from engine.jsonio import encode, read_json, write_json
+from engine.records import RunPaths
 from engine.runs import RunsFolder
 from engine.settings import DataOptions, Settings
 
@@ -145,6 +146,16 @@ def _argument_defaults(name: str, folder: Path) -> dict[str, Any]:
 
 
 # ---------------------------------------------------------------------------------------- what the files look like now
+
+
+def data_changed(paths: RunPaths, fingerprint: str) -> bool:
+    """Whether a run was trained on other data than that of `fingerprint`; no where it does not tell."""
+    try:
+        content = read_json(paths.data)
+    except (OSError, ValueError):
+        return False
+    known = content.get("fingerprint") if isinstance(content, dict) else None
+    return isinstance(known, str) and known != fingerprint
 
 
 def quick_fingerprint(settings: Settings, folder: Path) -> str:

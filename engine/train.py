@@ -47,6 +47,7 @@ class Training:
             if self.checkpoint_due():
                 self.save()
             if self.over():
+                self._tell_early_stop()
                 break
             self.step()
             self.log()
@@ -72,6 +73,8 @@ class Training:
         train_loss = self._recorder.take_train_means()
         for split, answers in zip(self._splits, complete, strict=True):
             self._note(split, answers, train_loss)
+        if not self._splits:
+            self._tell_evaluated(None, {})
         loop.evaluated_step = loop.step
         self._judge()
         if session.schedule is not None and session.schedule.interval == "metric":
@@ -172,6 +175,14 @@ class Training:
         session.series.log(loop.step, {key: named[key] for key in sorted(logged)})
         moment = Moment(session.epochs_done, loop.step)
         store_evaluation(session.paths, evaluation_content(parts, split, measured, metrics, moment))
+        self._tell_evaluated(split, named)
+        for finding in diagnose(loop, prefix, metrics, measured.confusion, classes, parts.majority, train_loss):
+            loop.findings.append(finding.key)
+            self._recorder.finding(finding.level, finding.message)
+
+    def _tell_evaluated(self, split: str | None, metrics: dict[str, float]) -> None:
+        """An event with the newest train metrics and those of a split; also where no split is evaluated."""
+        session, loop = self.session, self.loop
         train = {key: value for key, value in loop.metrics.items() if key.startswith("train/")}
         append_event(
             session.paths,
@@ -179,11 +190,8 @@ class Training:
             split=split,
             epoch=session.epochs_done,
             step=loop.step,
-            metrics={**train, **named},
+            metrics={**train, **metrics},
         )
-        for finding in diagnose(loop, prefix, metrics, measured.confusion, classes, parts.majority, train_loss):
-            loop.findings.append(finding.key)
-            self._recorder.finding(finding.level, finding.message)
 
     def _judge(self) -> None:
         """Remember the best evaluation, and how long early stopping has waited."""
@@ -228,6 +236,17 @@ class Training:
         """Whether early stopping has lost its patience."""
         stopping = self.session.train.early_stopping
         return stopping is not None and self.loop.stopping_stale >= stopping.patience
+
+    def _tell_early_stop(self) -> None:
+        """Say once why fewer epochs were trained than asked for."""
+        stopping, loop = self.session.train.early_stopping, self.loop
+        if stopping is None or not self.stopped_early or "early-stop" in loop.findings:
+            return
+        loop.findings.append("early-stop")
+        watched = stopping.monitor or self.session.monitor
+        many = f"{stopping.patience} evaluations" if stopping.patience > 1 else "an evaluation"
+        best = "" if loop.stopping_best is None else f" from {loop.stopping_best:.4g}"
+        self._recorder.finding("info", f"stopped early: {watched} has not improved{best} for {many}")
 
     def _report(self) -> None:
         """A line for the log, and the state for whoever looks."""

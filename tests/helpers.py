@@ -28,7 +28,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 60.0, what: str | 
 
 def engine_command(*arguments: str) -> list[str]:
     """The `engine` command as this interpreter runs it."""
-    return [sys.executable, "-P", "-c", "import sys; from engine.cli.main import main; sys.exit(main())", *arguments]
+    return [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())", *arguments]
 
 
 def environment(**extra: str) -> dict[str, str]:

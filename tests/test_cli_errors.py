@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -200,3 +202,45 @@ def test_help_of_a_broken_file_still_works(tmp_path: Path) -> None:
     assert "experiments.toml" in done.stderr
     assert run_engine("runs", cwd=tmp_path).returncode == 0
     assert run_engine("data", "iris", "--json", cwd=tmp_path).returncode == 0
+
+
+def test_ctrl_c_while_the_command_starts_is_quiet(world: Path) -> None:
+    for delay in range(0, 120, 8):
+        process = subprocess.Popen(
+            engine_command("runs"), cwd=world, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        )  # fmt: skip
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.03 + delay / 1000)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode in (130, 0, -signal.SIGINT), said
+        if process.returncode != -signal.SIGINT:  # Python itself was still starting
+            assert said.strip() == ""
+
+
+def test_an_empty_folder_name_is_not_the_current_folder(world: Path) -> None:
+    for option in ("--runs", "--file"):
+        done = run_engine("runs", option, "", cwd=world)
+        assert done.returncode == 2
+        assert option in done.stderr
+
+
+def test_a_query_of_what_no_run_has_says_so(world: Path) -> None:
+    done = run_engine("runs", "--where", "val/acuracy > 0.1", cwd=world)
+    assert done.returncode == 0
+    assert "no run has 'val/acuracy'; did you mean 'val/accuracy'?" in done.stderr
+
+
+def test_csv_on_a_terminal_cannot_act_on_it(tmp_path: Path) -> None:
+    (tmp_path / "experiments.toml").write_text(
+        '[experiments.odd]\ndescription = "a\\u001b[31mred"\ndata = "digits"\nmodel = "mlp"\n'
+    )
+    shown = subprocess.run(
+        ["script", "-qec", shlex.join(engine_command("list", "--csv")), "/dev/null"],
+        cwd=tmp_path, env=environment(), capture_output=True, timeout=60,
+    ).stdout  # fmt: skip
+    assert b"red" in shown
+    assert b"\x1b" not in shown
+    piped = run_engine("list", "--csv", cwd=tmp_path).stdout
+    assert "\x1b[31mred" in piped, "a file gets the text as it is"

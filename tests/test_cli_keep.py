@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.jsonio import read_json
 from tests.cli_world import make_world
-from tests.helpers import engine_json, run_engine
+from tests.helpers import engine_command, engine_json, environment, run_engine
 
 
 @pytest.fixture
@@ -96,3 +99,29 @@ def test_prune_keeps_best_and_last(world: Path) -> None:
     left = engine_json("checkpoints", "e0001", "--json", cwd=world)
     assert {alias for record in left for alias in record["aliases"]} >= {"best", "last"}
     assert len(left) == before - 3
+
+
+def test_a_note_that_does_not_fit_is_not_half_written(world: Path) -> None:
+    notes = world / "runs" / "e0001" / "notes.md"
+    notes.write_text("before\n")
+    limited = [sys.executable, "-c", FULL, *engine_command("note", "e0001", "--text", "x" * 20_000)]
+    done = subprocess.run(limited, cwd=world, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "notes.md" in done.stderr
+    assert notes.read_text() == "before\n"
+
+
+FULL = """
+import os, resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_marks_that_cannot_be_read_are_kept_beside_the_new_ones(world: Path) -> None:
+    folder = world / "runs" / "e0001"
+    (folder / "marks.json").write_bytes(b"\xff{bad")
+    assert run_engine("mark", "e0001", "--tag", "x", cwd=world).returncode == 0
+    assert json.loads((folder / "marks.json").read_text())["tags"] == ["x"]
+    assert [path.read_bytes() for path in folder.glob("marks-unreadable-*.json")] == [b"\xff{bad"]

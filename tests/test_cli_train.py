@@ -103,6 +103,55 @@ def test_evaluate_and_predict(trained: tuple[Path, dict[str, Any]]) -> None:
     assert run_engine("predict", "e0001:none", pixels, cwd=folder).returncode == 3
 
 
+def test_what_a_run_is_to_begin_with_is_looked_at_before_it_is_made(trained: tuple[Path, dict[str, Any]]) -> None:
+    folder, _ = trained
+    for arguments, code, says in (
+        (["--from", "e0001"], 2, "e0001:last has 2 epochs done, and train.epochs is 2: nothing is left to train"),
+        (["digits-mlp", "-s", "init_from=e0009"], 3, "no run 'e0009'"),
+        (["digits-mlp", "-s", "init_from=e0001:epoch-0077"], 3, "epoch-0077"),
+        (["digits-mlp", "-s", "init_from=digits-long"], 3, "there is no finished run of that experiment"),
+    ):
+        done = run_engine("train", *arguments, cwd=folder)
+        assert done.returncode == code, done.stderr
+        assert says in done.stderr
+    assert [run["run"] for run in engine_json("runs", "--json", cwd=folder)] == ["e0001"]
+
+
+def test_changed_data_is_noticed(tmp_path: Path) -> None:
+    rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,label", *rows]) + "\n")
+    (tmp_path / "experiments.toml").write_text(
+        '[experiments.own]\ndata = { name = "csv", path = "t.csv" }\nmodel = "logistic"\ntrain = { epochs = 2 }\n'
+    )
+    assert run_engine("train", "own", cwd=tmp_path).returncode == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "runs" / "e0001").glob("*.json") if p.name != "state.json"}
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,label", *rows[:50]]) + "\n")
+    scored = run_engine("evaluate", "e0001", cwd=tmp_path)
+    assert scored.returncode == 0
+    assert "the data is not what e0001 was trained on" in scored.stderr
+    resumed = run_engine("train", "--resume", "e0001", "-s", "train.epochs=4", cwd=tmp_path)
+    assert resumed.returncode == 1
+    assert "the data is not what e0001 was trained on" in resumed.stderr
+    assert {path: path.read_bytes() for path in before} == before, "what was found with the old data stays"
+    (tmp_path / "t.csv").write_text("\n".join(["x,y,label", *rows]) + "\n")
+    assert run_engine("train", "--resume", "e0001", "-s", "train.epochs=4", cwd=tmp_path).returncode == 0
+
+
+def test_epochs_are_told_without_a_validation_split_and_an_early_end_is_explained(world: Path) -> None:
+    given = [
+        "-s",
+        "data.validation=0",
+        "-s",
+        "train.early_stopping={patience=2,min_delta=100.0}",
+        "-s",
+        "train.epochs=9",
+    ]
+    done = run_engine("train", "digits-mlp", *given, cwd=world)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines() if line.startswith("epoch ")] == ["1/9", "2/9", "3/9"]
+    assert "stopped early: train/loss has not improved" in done.stdout
+
+
 def test_evaluate_shares_a_gpu_with_nobody(
     trained: tuple[Path, dict[str, Any]], box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,7 +206,10 @@ def test_a_failure_says_cause_and_log_and_exits_1_or_2(world: Path) -> None:
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["state"] == "failed"
     assert "tired of forwarding" in done.stderr
-    assert "in forward" in done.stderr, "the last lines of the log"
+    assert "(tired.py:13)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "in forward" not in done.stderr
+    assert "in forward" in (world / "runs" / result["run"] / "log.txt").read_text()
     wrong = run_engine("train", "digits-mlp", "-s", "loss.class_weight=[1.0, 2.0]", cwd=world)
     assert wrong.returncode == 2, wrong.stderr
     assert "class" in wrong.stderr

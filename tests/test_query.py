@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 
 import pytest
 from hypothesis import example, given, settings
@@ -10,13 +11,15 @@ from hypothesis import strategies as st
 
 from engine.errors import UsageError
 from engine.index import Row, make_row
-from engine.query import parse, sort_rows
+from engine.query import lacking, parse, sort_rows
 from engine.runs import Marks, Run, RunInfo, RunPaths, State
 
 NOW = 1_000_000.0
 
 
-def row(run_id: str = "e0001", *, metrics=None, state="finished", tags=(), star=False, settings_=None, **info) -> Row:
+def row(
+    run_id: str = "e0001", *, metrics=None, state="finished", tags=(), star=False, settings_=None, started=None
+) -> Row:
     from pathlib import Path
 
     table = settings_ or {"optimizer": {"name": "SGD", "lr": 0.1}, "train": {"epochs": 5.0}, "tags": ["rnn"]}
@@ -26,7 +29,13 @@ def row(run_id: str = "e0001", *, metrics=None, state="finished", tags=(), star=
             RunInfo(
                 run=run_id, experiment="names-lstm", settings=table, created=NOW - 7200, tags=list(tags), note="why not"
             ),
-            State(state=state, metrics=metrics or {"val/accuracy": 0.9, "val/loss": "NaN"}, seconds=90.0, device="cpu"),
+            State(
+                state=state,
+                metrics=metrics or {"val/accuracy": 0.9, "val/loss": "NaN"},
+                seconds=90.0,
+                device="cpu",
+                started=started,
+            ),
             Marks(tags=list(tags), star=star, name="the good one"),
         )
     )
@@ -149,3 +158,23 @@ def test_sorting_puts_what_has_no_value_last_both_ways() -> None:
     assert set(ids[3:]) == {"e0002", "e0004"}
     assert [r.run for r in sort_rows(rows, "val/accuracy")][:3] == ["e0005", "e0001", "e0003"]
     assert [r.run for r in sort_rows(rows, "run")] == sorted(r.run for r in rows)
+
+
+def test_dates_compare_with_times() -> None:
+    found = row("e0001", started=datetime(2026, 11, 21, 8).timestamp(), state="failed")
+    for text, expected in (
+        ("started > '2026-11-21'", True),
+        ("started < '2026-11-21T07:59'", False),
+        ("started >= '2026-11-21T08:00:00' and started < '2026-11-22'", True),
+        ("started > 'yesterday'", False),
+        ("status == 'failed' and time >= 0", True),
+    ):
+        assert parse(text).matches(found, NOW) is expected, text
+
+
+def test_a_key_that_no_run_has_is_told_with_the_nearest() -> None:
+    rows = [row("e0001", metrics={"val/accuracy": 0.9})]
+    assert lacking("val/acuracy", rows) == "did you mean 'val/accuracy'?"
+    assert lacking("val/accuracy", rows) is None
+    assert lacking("parent", rows) is None, "a key of every run"
+    assert lacking("anything", []) is None

@@ -70,7 +70,7 @@ class DataReader:
 
 def engine_command(*arguments: str) -> list[str]:
     """The `engine` command as this interpreter runs it, whatever lies in the working directory."""
-    return [sys.executable, "-P", "-c", "import sys; from engine.cli.main import main; sys.exit(main())", *arguments]
+    return [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())", *arguments]
 
 
 def engine_environment() -> dict[str, str]:

@@ -10,10 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 USAGE = 2
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the terminal UI; returns the exit code."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:  # before the app has taken the keyboard over
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
     options = _parser().parse_args(arguments)
     problem = _terminal_problem()

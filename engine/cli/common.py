@@ -106,11 +106,15 @@ class Place:
 
 def _set_root(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
+        if not value:
+            raise click.BadParameter("the folder's name is empty", ctx, param_hint="--runs")
         ctx.obj.root = Path(value)
 
 
 def _set_file(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
+        if not value:
+            raise click.BadParameter("the file's name is empty", ctx, param_hint="--file")
         ctx.obj.explicit_file = Path(value)
 
 

@@ -139,6 +139,8 @@ def evaluate_(place: Place, run: str, split: str, device: str, as_json: bool, as
         from engine.evaluate import evaluate_run
 
         content = evaluate_run(found, checkpoint, wanted, name)
+    if content.get("data_changed"):
+        note(f"warning: the data is not what {found.id} was trained on: its fingerprint has changed")
     if as_json:
         say_json({"run": found.id, **content})
     elif as_csv:

@@ -66,17 +66,17 @@ class Follower:
         interrupts: ctrl+c is passed on to the run: once to stop it, twice to end it at once.
         stream: where plain lines go; with a bar they go above it.
         bar: whether to draw one, on stderr.
+        since: what events.jsonl held before; an earlier sitting is not told again.
     """
 
-    def __init__(self, paths: RunPaths, interrupts: Interrupts, stream: TextIO, *, bar: bool) -> None:
+    def __init__(self, paths: RunPaths, interrupts: Interrupts, stream: TextIO, *, bar: bool, since: int = 0) -> None:
         self._paths = paths
         self._interrupts = interrupts
         self._stream = stream
         self._bar = _new_bar() if bar else None
         self._heeded = 0
         self._killed: float | None = None
-        # a resumed run's earlier sittings are not told again
-        self._offset = _size(paths.events) if _was_resumed(paths) else 0
+        self._offset = since
 
     def follow(self) -> Run:
         """Show the run until it has ended; returns it as it is then.
@@ -170,17 +170,6 @@ def _new_bar() -> tqdm[Any]:
     known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
     options |= {"dynamic_ncols": True} if known else {"ncols": 80, "nrows": 24}
     return tqdm(total=1, desc="starting", file=sys.stderr, **options)
-
-
-def _was_resumed(paths: RunPaths) -> bool:
-    return load_run(paths).state.step > 0
-
-
-def _size(path: os.PathLike[str]) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def last_point(paths: RunPaths, name: str) -> tuple[int, float, float] | None:

@@ -26,6 +26,7 @@ from engine.cli.output import (
 
 if TYPE_CHECKING:
     from engine.index import Row
+    from engine.query import Query
 
 
 @verb("list")
@@ -124,7 +125,9 @@ def runs_(
     if not archived and "archived" not in query.keys:
         rows = [row for row in rows if not row.archived]
     if where:
-        rows = [row for row in rows if query.matches(row)]
+        every, rows = rows, [row for row in rows if query.matches(row)]
+        if not rows:
+            _tell_lacking(query, every)
     if sort:
         _check_key(sort, rows)
         rows = sort_rows(rows, sort, descending=_descending(sort, rows) != reverse)
@@ -156,14 +159,11 @@ def _descending(key: str, rows: list[Row]) -> bool:
 
 
 def _check_key(key: str, rows: list[Row]) -> None:
-    from engine.errors import UsageError, nearest
-    from engine.query import KEYS, getter
+    from engine.errors import UsageError
+    from engine.query import lacking
 
-    take = getter(key)
-    if key in KEYS or not rows or any(take(row, 1.0) is not None for row in rows):
-        return
-    known = {*KEYS, *(name for row in rows for name in (*row.metrics, *row.settings))}
-    raise UsageError(f"no run has {key!r}", hint=nearest(key, sorted(known)))
+    if (hint := lacking(key, rows)) is not None:
+        raise UsageError(f"no run has {key!r}", hint=hint)
 
 
 def record(row: Row) -> dict[str, Any]:
@@ -205,6 +205,15 @@ def _say_runs_csv(rows: list[Row], keys: list[str]) -> None:
     metrics = sorted({name for row in rows for name in row.metrics})
     records = [{**record(row), **row.metrics} for row in rows]
     say_csv([*_CSV_KEYS, *metrics], records)
+
+
+def _tell_lacking(query: Query, rows: list[Row]) -> None:
+    """A query that nothing matches may name what no run has: a slip, or a metric that none has got to yet."""
+    from engine.query import lacking
+
+    for key in sorted(query.keys):
+        if (hint := lacking(key, rows)) is not None:
+            note(f"no run has {key!r}; {hint}")
 
 
 def _say_none(place: Place, where: str) -> None:

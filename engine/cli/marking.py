@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -106,12 +107,25 @@ def note_(place: Place, run: str, text: str | None) -> None:
 
 
 def append_note(path: Path, text: str) -> None:
-    """Add a paragraph to the end of a journal entry, in one write; what is there already is never touched."""
+    """Add a paragraph to the end of a journal entry, in one write; what is there already is never touched.
+
+    Raises:
+        OSError: it cannot be written whole; then nothing of it is.
+    """
     with open(path, "ab+", buffering=0) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
         end = file.read()
         gap = b"" if not end or end.endswith(b"\n\n") else b"\n" if end.endswith(b"\n") else b"\n\n"
-        file.write(gap + text.rstrip().encode("utf-8", "replace") + b"\n")
+        content = gap + text.rstrip().encode("utf-8", "replace") + b"\n"
+        size = file.seek(0, os.SEEK_END)
+        written = 0
+        try:
+            written = file.write(content) or 0
+        finally:
+            if written != len(content):
+                file.truncate(size)
+        if written != len(content):
+            raise OSError(errno.ENOSPC, "no space left on the disk; nothing was appended", str(path))
 
 
 def editor_command() -> list[str]:

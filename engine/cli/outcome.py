@@ -56,12 +56,12 @@ def introduce(run: Run, spec: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def follow_to_end(run: Run, interrupts: Interrupts, as_json: bool) -> Run:
+def follow_to_end(run: Run, interrupts: Interrupts, as_json: bool, since: int = 0) -> Run:
     """Follow a run and tell how it ended; a lost terminal ends this process, not the run."""
     stream = sys.stderr if as_json else sys.stdout
     bar = sys.stderr.isatty() and (as_json or sys.stdout.isatty()) and os.environ.get("TERM") != "dumb"
     try:
-        run = Follower(run.paths, interrupts, stream, bar=bar).follow()
+        run = Follower(run.paths, interrupts, stream, bar=bar, since=since).follow()
         tell_end(run, stream if as_json else sys.stdout)
     except LostTerminal:
         _leave()
@@ -143,4 +143,5 @@ def _log_tail(run: Run) -> list[str]:
             content = file.read().decode("utf-8", "replace")
     except OSError:
         return []
-    return [line for line in printable_lines(content).splitlines() if line.strip()][-_LOG_LINES:]
+    said = content.partition("Traceback (most recent call last)")[0].partition("Fatal Python error")[0]
+    return [line for line in printable_lines(said).splitlines() if line.strip()][-_LOG_LINES:]

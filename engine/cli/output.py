@@ -177,13 +177,18 @@ def _line(
 
 
 def say_csv(keys: Sequence[str], records: Iterable[Mapping[str, Any]]) -> None:
-    """Write records as CSV with a header; lists are joined by blanks, non-finite numbers written as in JSON."""
+    """Write records as CSV with a header; lists are joined by blanks, non-finite numbers written as in JSON.
+
+    A file gets texts as they are; what a terminal would act on is escaped there.
+    """
     import csv
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(keys)
+    shown = printable if sys.stdout.isatty() else str
+    writer.writerow([shown(key) for key in keys])
     for record in records:
-        writer.writerow([_csv_value(record.get(key)) for key in keys])
+        values = [_csv_value(record.get(key)) for key in keys]
+        writer.writerow([shown(value) if isinstance(value, str) else value for value in values])
 
 
 def _csv_value(value: Any) -> Any:

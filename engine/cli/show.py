@@ -98,7 +98,7 @@ def _say_run(run: Run, found: dict[str, Any], only_settings: bool) -> None:
         "group": run.info.group,
         "tags": " ".join(run.marks.tags),
         "note": run.info.note,
-        "command": " ".join(run.info.argv),
+        "command": " ".join(run.info.argv) if run.info.group is None else f"engine rerun {run.id}",
         "folder": str(run.paths.folder),
         "problems": "; ".join(run.problems),
     }

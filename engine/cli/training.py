@@ -181,6 +181,7 @@ def _resume(
         raise UsageError(
             f"{run.id} is a run of {run.info.experiment!r}, not of {name!r}", hint=f"engine train --resume {run.id}"
         )
+    told = run.paths.events.stat().st_size if run.paths.events.exists() else 0
     with Interrupts() as interrupts:
         paths = resume(place.runs, run.id, overrides, device=device)
         touch(place.runs, run.id)
@@ -189,7 +190,7 @@ def _resume(
             _say_detached(run, device or "", as_json)
             return
         introduce(run, device or "", sys.stderr if as_json else sys.stdout)
-        ctx.exit(_finish(follow_to_end(run, interrupts, as_json), interrupts.count, as_json))
+        ctx.exit(_finish(follow_to_end(run, interrupts, as_json, told), interrupts.count, as_json))
 
 
 @verb("rerun")

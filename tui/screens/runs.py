@@ -161,11 +161,23 @@ class RunsScreen(MainScreen):
         said += [f"{hidden} archived, A shows them"] if hidden else []
         entitle(self.listing, "   ".join(parts), "   ".join(said), 70)
 
+    def _lacking(self) -> list[tuple[str, str]]:
+        """The keys of the filter that no run has, each with what may be meant."""
+        from engine.errors import UsageError
+        from engine.query import lacking, parse
+
+        try:
+            keys = sorted(parse(self.view.filter).keys)
+        except UsageError:
+            return []  # said where it is typed
+        return [(key, hint) for key in keys if (hint := lacking(key, self._rows or ())) is not None]
+
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)
         if self._rows:
             words = [(" No run fits ", ink.muted), (safe(self.view.filter or self.view.experiment), ink.text)]
-            return [words, [], [(" esc shows all", ink.muted)]]
+            hints = [[(f" no run has {safe(key)!r}; {safe(hint)}", ink.warning)] for key, hint in self._lacking()]
+            return [words, *hints, [], [(" esc shows all", ink.muted)]]
         return [
             [(" No runs yet", ink.muted), (f" in {safe(self.dltui.store.root)}", ink.muted)],
             [],

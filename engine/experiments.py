@@ -24,7 +24,7 @@ from engine.resolving import (
     check_all,
     checked,
     closely,
-    combinations,
+    each_value,
     expand,
     flatten,
     resolve,
@@ -203,12 +203,15 @@ def _read_experiment(source: Source, name: str, folder: Path) -> Experiment | tu
     problems = [source.problem(name, fault) for fault in faults]
     if problem is not None:
         problems.append(problem)
+    lonely = problem is not None or any(fault.path == ("extends",) for fault in faults)
     settings: Settings | None = None
-    if problem is None and not any(fault.path == ("extends",) for fault in faults):
-        complete = "command" not in table
-        first = () if faults else next(combinations(table.get("matrix") or {}), ())
-        settings, found = checked(table, first, folder, deep=False, complete=complete)
-        problems += [source.problem(name, fault, first) for fault in found]
+    # without its parent the experiment's own table is checked for itself: one error must not hide the others
+    table = source.tables[name] if lonely else table
+    complete = not lonely and "command" not in table
+    for overrides in each_value({} if faults or lonely else table.get("matrix") or {}):
+        resolved, found = checked(table, overrides, folder, deep=False, complete=complete)
+        settings = settings or resolved
+        problems += [source.problem(name, fault, overrides) for fault in found]
     if problems or settings is None:
         return tuple(dict.fromkeys(problems))
     return _experiment(source, name, table, settings, folder)

@@ -11,7 +11,7 @@ from typing import Any
 from engine.annotations import got, too_deep
 from engine.checks import Checker, Fault
 from engine.errors import SettingsError, nearest
-from engine.merge import NOT_INHERITED, Override, Path_, Table, has, inheritable, merge, nested, normalise
+from engine.merge import MATRIX, NOT_INHERITED, Override, Path_, Table, has, inheritable, merge, nested, normalise
 from engine.recipe import recipe_faults
 from engine.settings import Recipe
 from engine.text import printable
@@ -190,6 +190,10 @@ class Source:
             if given is None:
                 label, path = place or (self.label(name), ("experiments", name))
                 return Problem(fault.message, self.lines.line(path), key, fault.hint, label, shown_path(self.path))
+        if given[2].startswith(MATRIX):
+            path = ("experiments", name, "matrix", given[2].removeprefix(MATRIX))
+            line = self.lines.line(path)
+            return Problem(fault.message, line, key, fault.hint, self.label(name), shown_path(self.path))
         return Problem(fault.message, None, key, fault.hint, f"-s {printable(given[2])}:")
 
     def _place(self, name: str, path: Path_, *, exact: bool) -> tuple[str, Path_] | None:

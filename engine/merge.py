@@ -101,7 +101,9 @@ def has(table: Any, path: Path_) -> bool:
 
 
 Override = tuple[Path_, Any, str]
-"""The path, the value, and the text it was given as."""
+"""The path, the value, and the text it was given as; for a value of a matrix MATRIX and its key."""
+
+MATRIX = "matrix: "
 
 
 def parse_override(text: str) -> Override:

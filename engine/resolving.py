@@ -13,7 +13,7 @@ from engine.checks import Checker, Fault
 from engine.errors import SettingsError
 from engine.inheritance import Problem, ProblemsError
 from engine.jsonio import number
-from engine.merge import Override, Table, override, parse_override
+from engine.merge import MATRIX, Override, Table, override, parse_override
 from engine.merge import flatten as flatten_table
 from engine.runs import RunInfo
 from engine.settings import Recipe, Settings
@@ -44,7 +44,7 @@ def check_all(file: ExperimentFile) -> None:
     """
     problems = list(file.problems)
     for experiment in file.experiments.values():
-        for overrides in _each_value(experiment.matrix):
+        for overrides in each_value(experiment.matrix):
             _, faults = checked(
                 experiment.merged, overrides, file.folder, deep=True, complete=experiment.command is None
             )
@@ -64,8 +64,13 @@ def closely(file: ExperimentFile, name: str) -> tuple[Problem, ...]:
     table, problem = file.source.merged(name)
     if problem is not None:
         return known
-    _, faults = checked(table, (), file.folder, deep=True, complete="command" not in table)
-    return tuple(dict.fromkeys([*known, *(file.source.problem(name, fault) for fault in faults)]))
+    matrix = table.get("matrix")
+    sound = isinstance(matrix, dict) and all(isinstance(values, list) and values for values in matrix.values())
+    found = list(known)
+    for overrides in each_value(matrix if sound and isinstance(matrix, dict) else {}):
+        _, faults = checked(table, overrides, file.folder, deep=True, complete="command" not in table)
+        found += [file.source.problem(name, fault, overrides) for fault in faults]
+    return tuple(dict.fromkeys(found))
 
 
 def resolve(file: ExperimentFile, name: str, overrides: Sequence[str] = ()) -> Settings:
@@ -161,10 +166,10 @@ def _runnable(file: ExperimentFile, name: str) -> Experiment:
 def combinations(matrix: Mapping[str, list[Any]]) -> Iterator[tuple[Override, ...]]:
     """Overrides for every combination of a matrix, the last key varying fastest; one empty one without a matrix."""
     for values in itertools.product(*matrix.values()):
-        yield tuple((tuple(key.split(".")), value, f"{key}={value}") for key, value in zip(matrix, values, strict=True))
+        yield tuple((tuple(key.split(".")), value, f"{MATRIX}{key}") for key, value in zip(matrix, values, strict=True))
 
 
-def _each_value(matrix: Mapping[str, list[Any]]) -> Iterator[tuple[Override, ...]]:
+def each_value(matrix: Mapping[str, list[Any]]) -> Iterator[tuple[Override, ...]]:
     """Overrides in which each value of a matrix comes up at least once, the other keys at their first."""
     yield next(combinations(matrix))
     for key, values in matrix.items():

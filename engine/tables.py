@@ -106,6 +106,10 @@ def _text(path: Path) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(
+                f"{path} is UTF-16", hint=f"convert it: iconv -f utf-16 -t utf-8 {path.name} > new.csv"
+            ) from None
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{path}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x})",

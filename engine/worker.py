@@ -145,7 +145,8 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
         return 1
     if is_out_of_memory(error):
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        _explain(paths, f"out of memory: {first[:300]}", "out-of-memory", _MEMORY_HINT)
+        hint = _MEMORY_HINT if paths.model.exists() else _DATA_MEMORY_HINT
+        _explain(paths, f"out of memory: {first[:300]}", "out-of-memory", hint)
         return 1
     if "Expected more than 1 value per channel" in str(error):
         _explain(paths, _ONE_SAMPLE, "settings", "set train.drop_last = true, or another train.batch_size")
@@ -158,6 +159,7 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
 _MEMORY_HINT = (
     "halve train.batch_size and double train.accumulate: the gradients stay the same; or train.precision = bf16"
 )
+_DATA_MEMORY_HINT = "the data set does not fit: data.limit takes fewer samples, a smaller data.size smaller images"
 _ONE_SAMPLE = "the last batch of the epoch has a single sample, which batch norm cannot train on"
 
 

@@ -49,10 +49,10 @@ def check_(ctx: click.Context, place: Place, names: tuple[str, ...], quick: bool
     Lists everything that is wrong. Without NAME all experiments of the file are checked.
     """
     file = place.experiments
-    if not names:
+    if not names and not as_json:
         _check_file(place)
     findings = []
-    for name in names or file.experiments:
+    for name in names or [*file.experiments, *file.broken]:
         findings.append(_check(place, name, quick))
         if not as_json:
             _say_finding(findings[-1])

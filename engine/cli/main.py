@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -149,7 +150,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         code = _interrupted()
     except OSError as error:
-        code = _say_os_error(error)
+        code = _say_os_error(error, "standard output")
         _silence(sys.stdout)
     return code
 
@@ -209,10 +210,11 @@ def _say(message: str, hint: str, code: int) -> int:
     return code
 
 
-def _say_os_error(error: OSError) -> int:
-    name = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
-    hint = "free some space, or give another folder with --runs" if error.errno in (28, 122) else ""
-    return _say(f"{name}{error.strerror or error}", hint, 1)
+def _say_os_error(error: OSError, where: str = "") -> int:
+    name = os.fsdecode(error.filename) if error.filename is not None else where
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space, or give another folder with --runs" if full and not where else ""
+    return _say(f"{name}: {error.strerror or error}" if name else str(error.strerror or error), hint, 1)
 
 
 def _silence(stream: Any) -> None:

@@ -174,12 +174,17 @@ def compare_(place: Place, runs: tuple[str, ...], everything: bool, as_json: boo
     say_table([Column("metrics", least=14), *(Column(i, right=True) for i in ids)], lines)
 
 
+def _signed(delta: float) -> str:
+    text = metric_text(delta)
+    return text if delta < 0 else f"+{text}"
+
+
 def _with_deltas(key: str, ids: list[str], values: dict[str, Any], deltas: dict[str, Any]) -> list[str]:
     shown, comparable = [], "/" in key
     shown_value = metric_text if comparable else number_text
     for run_id in ids:
         text, delta = shown_value(values.get(run_id)), deltas.get(run_id)
-        shown.append(text if delta is None or not comparable else f"{text} {delta:+.4f}")
+        shown.append(text if delta is None or not comparable else f"{text} {_signed(delta)}")
     return shown
 
 

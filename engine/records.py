@@ -181,6 +181,10 @@ class RunInfo(msgspec.Struct, kw_only=True):
     tags: list[str] = msgspec.field(default_factory=list)
 
 
+TRASH = ".trash"
+"""Below the runs folder: where removed runs wait to be restored."""
+
+
 def write_state(paths: RunPaths, state: State) -> None:
     """Replace state.json; `updated` becomes now."""
     state.updated = time.time()

@@ -17,6 +17,7 @@ from engine.records import (
     ENDED,
     FORMAT,
     HEARTBEAT_SECONDS,
+    TRASH,
     Marks,
     RunInfo,
     RunPaths,
@@ -68,12 +69,21 @@ def foreign(paths: RunPaths) -> str:
     try:
         owner = paths.folder.stat().st_uid
     except OSError as error:
-        return f"{paths.id} cannot be reached: {error.strerror}"
+        return gone(paths) or f"{paths.id} cannot be reached: {error.strerror}"
     if os.geteuid() not in (0, owner):
         return f"{paths.id} belongs to {username(owner)}; it can only be looked at"
     if not os.access(paths.folder, os.W_OK):
         return f"the folder of {paths.id} is read-only"
     return ""
+
+
+def gone(paths: RunPaths) -> str:
+    """Where a run is whose folder is not there any more; empty when it is there."""
+    if not _is_missing(paths.folder):
+        return ""
+    if _is_missing(paths.folder.parent / TRASH / paths.id):
+        return f"{paths.id} is not there any more: its folder was removed"
+    return f"{paths.id} was moved to the trash; engine restore {paths.id} brings it back"
 
 
 def derive_status(state: State, paths: RunPaths) -> str:
@@ -107,6 +117,8 @@ def is_alive(state: State) -> bool:
 def load_run(paths: RunPaths) -> Run:
     """Read a run's small files; whatever is missing or damaged becomes a line in `problems`. Never raises."""
     problems: list[str] = []
+    if reason := gone(paths):
+        return Run(paths, RunInfo(run=paths.id), State(state="unreadable"), Marks(), (reason,))
     info = _read(paths.run, RunInfo, RunInfo(run=paths.id), problems)
     state = _read(paths.state, State, State(state="unreadable"), problems)
     marks = _read(paths.marks, Marks, Marks(), problems, optional=True)

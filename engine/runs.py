@@ -23,6 +23,7 @@ from engine.records import (
     FORMAT,
     HEARTBEAT_SECONDS,
     RUN_ID,
+    TRASH,
     Marks,
     RunInfo,
     RunPaths,
@@ -66,7 +67,7 @@ class RunsFolder:
 
     @property
     def trash(self) -> Path:
-        return self.root / ".trash"
+        return self.root / TRASH
 
     @property
     def own(self) -> Path:

@@ -91,9 +91,9 @@ async def test_a_finished_run_goes_on_for_longer(runs: Path, monkeypatch: pytest
     async with opened(runs) as (pilot, _):
         await press(pilot, "r")
         await seen(pilot, "reached train.epochs = 10")
-        await press(pilot, "enter")
+        await press(pilot, "backspace", "backspace", "1", "0", "enter")
         await seen(pilot, "give a larger number")
-        await press(pilot, "r", "backspace", "backspace", "2", "0", "enter")
+        await press(pilot, "r", "enter")
         await until(pilot, lambda: calls)
     assert calls == [("e0001", ("train.epochs=20",))]
 
@@ -179,7 +179,7 @@ async def test_a_run_that_vanishes_does_not_end_the_program(runs: Path) -> None:
     async with opened(runs) as (pilot, _):
         await seen(pilot, "loss")
         shutil.rmtree(runs / "e0001")
-        await seen(pilot, "cannot be reached")
+        await seen(pilot, "e0001 is not there any more: its folder was removed")
         for number in range(1, len(TITLES) + 1):
             await press(pilot, str(number))
 
@@ -262,3 +262,12 @@ async def test_odd_values_anywhere_in_the_folder_end_nothing(runs: Path) -> None
                 assert TITLES[number - 1] == screen.tab.TITLE, f"seed {seed}: {before.run.problems}"
             await press(pilot, "exclamation_mark", "escape")
         assert not [worker.error for worker in pilot.app.workers if worker.error]
+
+
+async def test_a_run_that_was_trashed_elsewhere_says_how_it_comes_back(runs: Path) -> None:
+    async with opened(runs) as (pilot, _):
+        await seen(pilot, "loss")
+        RunsFolder(runs).trash_run("e0001")
+        await seen(pilot, "e0001 was moved to the trash", "engine restore e0001")
+        RunsFolder(runs).restore("e0001")
+        await seen(pilot, "✓ finished")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -56,7 +57,10 @@ def editor() -> list[str]:
 def line_of(app: DltuiApp, name: str | None) -> int:
     """The line of an experiment's table, or of its first problem; 1 when unknown."""
     file = app.store.snapshot.file
-    if file is None or name is None:
+    if file is None:
+        found = re.search(r":(\d+)", str(app.store.snapshot.file_error or ""))
+        return int(found[1]) if found else 1
+    if name is None:
         return 1
     if name in file.experiments:
         return file.experiments[name].line
@@ -69,5 +73,7 @@ def run_editor(app: DltuiApp, command: list[str], path: Path, line: int = 1) -> 
     if line > 1 and Path(command[0]).name in _LINE_WITH_PLUS:
         words.append(f"+{line}")
     with app.suspend():
-        subprocess.run([*words, str(path)], check=False)
+        code = subprocess.run([*words, str(path)], check=False).returncode
     app.repaint()
+    if code:
+        app.notify(f"{Path(command[0]).name} ended with exit code {code}: was it saved?", severity="warning")

@@ -122,7 +122,7 @@ class LaunchScreen(ModalScreen[None]):
         with Container(classes="dialog") as dialog:
             dialog.border_title = plain(f"Launch {self._order.experiment}{origin}", 60)
             dialog.border_subtitle = plain(
-                f"{key_display('enter')} launch   + setting   tab next   y copy command   esc"
+                f"{key_display('enter')} launch   tab next   {key_display('ctrl+y')} copy command   esc close"
             )
             with Horizontal():
                 yield Static("Device", classes="label", markup=False)

@@ -85,7 +85,7 @@ class RunScreen(RequestsScreen):
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l,tab", "turn(1)", "next tab", show=False, id="run.next", tooltip="The next tab"),
-        Binding("left,h,shift+tab", "turn(-1)", "previous tab", show=False, id="run.previous", tooltip="The last tab"),
+        Binding("left,h,shift+tab", "turn(-1)", "tab before", show=False, id="run.previous", tooltip="The tab before"),
         *(
             Binding(str(at + 1), f"tab({at})", title, show=False, id=f"run.tab-{at + 1}", tooltip=f"Show {title}")
             for at, title in enumerate(TITLES)

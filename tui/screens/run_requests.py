@@ -145,7 +145,7 @@ class RequestsScreen(Screen[None]):
             return
         key, value = limit
         title = f"{self.run_id} reached {key} = {value:g}: go on up to"
-        self.app.push_screen(PromptScreen(title, f"{value:g}"), lambda text: self._resume_up_to(key, value, text))
+        self.app.push_screen(PromptScreen(title, f"{2 * value:g}"), lambda text: self._resume_up_to(key, value, text))
 
     def _resume_up_to(self, key: str, value: float, text: str | None) -> None:
         if text is None:

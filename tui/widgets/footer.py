@@ -21,7 +21,7 @@ _DISPLAY = {
     "minus": "-", "left_square_bracket": "[", "right_square_bracket": "]", "full_stop": ".", "comma": ",",
     "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=", "up": "↑", "down": "↓", "left": "←",
     "right": "→", "pageup": "pgup", "pagedown": "pgdn", "exclamation_mark": "!", "number_sign": "#",
-    "backspace": "bksp",
+    "backspace": "bksp", "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
 _RIGHT = ("help", "command_palette")
@@ -29,6 +29,8 @@ _RIGHT = ("help", "command_palette")
 
 def key_display(key: str) -> str:
     """How a key is written: `⏎`, `^p`, `?`."""
+    if key == "shift+tab":
+        return key
     name = key.removeprefix("shift+")
     if name.startswith("ctrl+"):
         return "^" + name.removeprefix("ctrl+")

@@ -172,8 +172,10 @@ class CheckpointsTab(RunTab):
         return notice("This run has no checkpoint: it ended before the first one was written.", width, ink)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a checkpoint there is nothing to do."""
-        return self.is_mounted and bool(self.list.items)
+        """Without a checkpoint there is nothing to do; a live run's come and go, and are scored when it has ended."""
+        if not self.is_mounted or not self.list.items:
+            return False
+        return action != "evaluate" or not self.snapshot.alive
 
     def reference(self) -> str:
         """`e0042:best`, the checkpoint under the cursor."""

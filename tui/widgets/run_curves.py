@@ -83,7 +83,7 @@ class CurvesTab(RunTab, can_focus=True):
     CurvesTab.-waiting #charts { display: none; }
     """
 
-    nothing = "This run has no curves: it ended before the first step."
+    nothing = "This run has no curves: no step was logged."
     """What is said of a run that has ended without any."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from textual.app import App
 
 from tui.plots.bars import bars_of, draw_bars
@@ -155,11 +156,19 @@ def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
         (safe(name, 24), ink.strong),
         (" scores", ink.muted),
     ]
+    lines, used = [line], sum(cell_len(text) for text, _ in line)
     for prefix, split in (("train", "train"), ("val", "validation"), ("test", "test")):
         value = snapshot.baseline(prefix)
-        if value is not None:
-            line += [(f"  {number(value, 3)}", ink.text), (f" {split}", ink.muted)]
-    return [line]
+        if value is None:
+            continue
+        words: Line = [(f"  {number(value, 3)}", ink.text), (f" {split}", ink.muted)]
+        cells = sum(cell_len(text) for text, _ in words)
+        if used + cells > width and len(lines) == 1:
+            lines.append([])
+            used = 0
+        lines[-1] += words
+        used += cells
+    return lines
 
 
 def _leaks(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:

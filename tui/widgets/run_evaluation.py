@@ -124,6 +124,23 @@ class EvaluationTab(RunTab):
             "left_square_bracket", "step(-1)", "earlier", id="run.evaluation.back", tooltip="The evaluation before"
         ),
         Binding("right_square_bracket", "step(1)", "later", id="run.evaluation.forth", tooltip="The next evaluation"),
+        Binding("b", "best", "best", id="run.evaluation.best", tooltip="The evaluation of the best step"),
+        Binding(
+            "left_curly_bracket",
+            "leap(-1)",
+            "far earlier",
+            show=False,
+            id="run.evaluation.far_back",
+            tooltip="A tenth of all evaluations back",
+        ),
+        Binding(
+            "right_curly_bracket",
+            "leap(1)",
+            "far later",
+            show=False,
+            id="run.evaluation.far_forth",
+            tooltip="A tenth of all evaluations forth",
+        ),
         Binding("p", "pane", "other pane", id="run.evaluation.pane", tooltip="Scroll the other pane"),
     ]
     DEFAULT_CSS = """
@@ -190,7 +207,7 @@ class EvaluationTab(RunTab):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There must be another evaluation, or another pane."""
-        if action == "step":
+        if action in ("step", "leap", "best"):
             return len(self.snapshot.evaluations) > 1
         return self.has_class("-beside") if action == "pane" else True
 
@@ -204,6 +221,18 @@ class EvaluationTab(RunTab):
         at = max(0, min(len(keys) - 1, at + by))
         self.chosen = None if at == len(keys) - 1 else keys[at]
         self.run_screen.want(self.wants())
+
+    def action_leap(self, tenths: int) -> None:
+        """Far back or forth."""
+        self.action_step(tenths * max(1, len(self.snapshot.evaluations) // 10))
+
+    def action_best(self) -> None:
+        """The evaluation of the step that is the best so far."""
+        best = self.snapshot.state.best or {}
+        found = [key for key in self.snapshot.evaluations if key.step == best.get("step")]
+        if found:
+            self.chosen = found[0]
+            self.run_screen.want(self.wants())
 
     def action_pane(self) -> None:
         """Give the keys for scrolling to the other pane."""

@@ -32,7 +32,7 @@ def head_lines(
     if snapshot.read_only:
         lines.append([(f" {symbol('warning')} ", ink.warning), (fit(safe(snapshot.read_only), width - 4), ink.warning)])
     for problem in snapshot.run.problems[:2]:
-        if problem != snapshot.state.cause:
+        if problem not in (snapshot.state.cause, snapshot.read_only):
             lines.append([(f" {symbol('warning')} ", ink.bad), (fit(safe(problem), width - 4), ink.bad)])
     return lines
 

@@ -14,7 +14,7 @@ import pytest
 
 from engine.events import append_event
 from engine.records import RunPaths
-from engine.runs import load_run, write_state
+from engine.runs import RunsFolder, load_run
 from tests.run_world import live, opened, runs
 from tests.stand_in.running import Runner, runner
 from tests.tui_world import press, screen_text, seen, until
@@ -267,7 +267,7 @@ async def test_odd_values_anywhere_in_the_folder_end_nothing(runs: Path) -> None
 async def test_a_run_that_was_trashed_elsewhere_says_how_it_comes_back(runs: Path) -> None:
     async with opened(runs) as (pilot, _):
         await seen(pilot, "loss")
-        RunsFolder(runs).trash_run("e0001")
+        RunsFolder(runs).move_to_trash("e0001")
         await seen(pilot, "e0001 was moved to the trash", "engine restore e0001")
         RunsFolder(runs).restore("e0001")
         await seen(pilot, "✓ finished")

@@ -34,15 +34,20 @@ def change_lines(order: Order, checked: Checked | None, ink: Inks) -> list[Line]
 
 
 def completion_lines(checked: Checked, picked: int, width: int, ink: Inks) -> list[Line]:
-    """What the setting line may become, the picked one marked."""
+    """What the setting line may become, the picked one marked; each with the experiment's own value, if it has one."""
     return [
         [
             (" " * (INDENT - 1) + (symbol("cursor") if position == picked else " "), ink.accent),
             (pad(safe(name), 30), ink.text),
-            (safe(hint, max(0, width - 41)), ink.muted),
+            (safe(_now(checked, name) + hint, max(0, width - 41)), ink.muted),
         ]
         for position, (name, hint) in enumerate(checked.completions)
     ]
+
+
+def _now(checked: Checked, name: str) -> str:
+    value = checked.was.get(name)
+    return "" if value is None else f"now {setting(value)}   "
 
 
 def error_lines(error: EngineError, width: int, ink: Inks) -> list[Line]:

@@ -14,7 +14,7 @@ import pytest
 
 from engine.events import append_event
 from engine.records import RunPaths
-from engine.runs import RunsFolder, load_run
+from engine.runs import RunsFolder, load_run, write_state
 from tests.run_world import live, opened, runs
 from tests.stand_in.running import Runner, runner
 from tests.tui_world import press, screen_text, seen, until

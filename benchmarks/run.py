@@ -44,9 +44,9 @@ def main() -> None:
     figures: dict[str, dict[str, float]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
     for name in sys.argv[1:] or NAMES:
         figures[name] = measure(name)
-    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{rest.partition(END)[2]}")
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        before, _, rest = README.read_text().partition(BEGIN)
+        README.write_text(f"{before}{BEGIN}\n{table(figures)}\n{END}{rest.partition(END)[2]}")
 
 
 if __name__ == "__main__":

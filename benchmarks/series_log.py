@@ -8,6 +8,7 @@ writer is measured where it is installed.
 
 from __future__ import annotations
 
+import atexit
 import csv
 import gc
 import importlib
@@ -83,12 +84,13 @@ def tensorboard(folder: Path) -> Log:
         for name, value in VALUES.items():
             writer.add_scalar(name, value, step)
 
+    atexit.register(writer.close)  # its thread writes on for as long as it is open
     return log
 
 
 def microseconds(make: Callable[[Path], Log], steps: int) -> list[float]:
     """Microseconds of each call, the first 100 left out."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         log = make(Path(name))
         taken, clock = [], time.perf_counter_ns
         for step in range(steps + 100):

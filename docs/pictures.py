@@ -16,6 +16,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
+SHOWN = ("experiments", "launch", "runs", "run", "run-data")
+"""What the project keeps; the other screens are drawn for a folder of one's own."""
 sys.path.insert(0, str(ROOT))
 
 ENGINE = [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())"]
@@ -37,7 +39,8 @@ async def draw(size: tuple[int, int], images: Path) -> None:
 
     async def shoot(pilot: Pilot[None], name: str) -> None:
         await pilot.pause(1.5)
-        (images / f"{name}.svg").write_text(pilot.app.export_screenshot(title=f"dltui · {name}"))
+        if images != IMAGES or name in SHOWN:
+            (images / f"{name}.svg").write_text(pilot.app.export_screenshot(title=f"dltui · {name}"))
 
     store = Store(Path("runs"), None)
     store.load()

@@ -40,6 +40,8 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
         self._lines: list[Line] = []
         self._strips: dict[int, Strip] = {}
         self._width = 0
+        self._late = False
+        """Whether it is to be built again for another width."""
 
     @property
     def line_count(self) -> int:
@@ -69,7 +71,7 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
             self._build()
 
     def _build(self) -> None:
-        self._width = self.scrollable_content_region.width
+        self._width, self._late = self.scrollable_content_region.width, False
         old = self._lines
         if self._builder is not None and self._width > 0:
             self._lines = self._builder(self._width, inks(self.app))
@@ -81,6 +83,9 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """One line of the content."""
         index, width = y + round(self.scroll_y), self.scrollable_content_region.width
+        if width != self._width and self._builder is not None and not self._late:
+            self._late = True  # a scrollbar came or went: no event tells of it
+            self.call_later(self._build)
         strip = self._strips.get(index)
         if strip is None or strip.cell_length != width:
             line = self._lines[index] if index < len(self._lines) else []

@@ -197,12 +197,7 @@ def _split(table: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
-_UNUSABLE = {"SparseAdam": "it takes sparse gradients only; Adam does the same for dense ones"}
-
-
 def _class(module: Any, name: str, base: type, kind: str) -> Any:
-    if name in _UNUSABLE:
-        raise SettingsError(f"optimizer {name} cannot be used", hint=_UNUSABLE[name])
     found = getattr(module, name, None)
     if not isinstance(found, type) or not issubclass(found, base) or found is base or name.startswith("_"):
         known = [key for key, value in vars(module).items() if isinstance(value, type) and issubclass(value, base)]

@@ -151,6 +151,9 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
     if "Expected more than 1 value per channel" in str(error):
         _explain(paths, _ONE_SAMPLE, "settings", "set train.drop_last = true, or another train.batch_size")
         return 2
+    if "does not support dense gradients" in str(error):
+        _explain(paths, _DENSE, "settings", "set optimizer.name = Adam, which does the same for dense gradients")
+        return 2
     traceback.print_exc()
     _explain(paths, _one_line(error), "exception", "the traceback is in log.txt", say=False)
     return 1
@@ -160,6 +163,7 @@ _MEMORY_HINT = (
     "halve train.batch_size and double train.accumulate: the gradients stay the same; or train.precision = bf16"
 )
 _DATA_MEMORY_HINT = "the data set does not fit: data.limit takes fewer samples, a smaller data.size smaller images"
+_DENSE = "SparseAdam takes sparse gradients, and this model's are dense"
 _ONE_SAMPLE = "the last batch of the epoch has a single sample, which batch norm cannot train on"
 
 

@@ -214,3 +214,13 @@ def test_finished_runs_have_no_failure(tmp_path: Path) -> None:
     paths = train(tmp_path, train={"epochs": 1})
     assert not (paths.control / "failure.json").exists()
     assert state(paths)["state"] == "running"  # the end is the supervisor's to write
+
+
+def test_an_optimizer_for_sparse_gradients_says_that_these_are_dense(tmp_path: Path) -> None:
+    paths = make_run(tmp_path, optimizer={"name": "SparseAdam", "lr": 0.01})
+    run_worker(paths, expect=2)
+    assert failure(paths) == {
+        "cause": "SparseAdam takes sparse gradients, and this model's are dense",
+        "cause_kind": "settings",
+        "hint": "set optimizer.name = Adam, which does the same for dense gradients",
+    }

@@ -1,0 +1,56 @@
+"""Four 5 × 5 convolutions with batch norm, one max pooling after the second, and one linear layer."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from engine.dataset import InputSpec
+from engine.errors import SettingsError
+
+
+def build(spec: InputSpec) -> nn.Module:
+    """Convolutions of 12, 12, 24 and 24 channels; a padding of 1 makes each take 2 pixels off the image's sides.
+
+    A 32 × 32 image becomes 30, 28, pooled 14, 12 and 10 pixels a side, so that the linear layer reads 2400 numbers:
+    266,416 parameters at 3 × 32 × 32 and 100 classes.
+
+    Args:
+        spec: images of 14 × 14 and up.
+
+    Raises:
+        SettingsError: no images, or too small ones.
+    """
+    _check(spec)
+    channels, height, width = spec.shape
+    return nn.Sequential(
+        *_block(channels, 12),
+        *_block(12, 12),
+        nn.MaxPool2d(2),
+        *_block(12, 24),
+        *_block(24, 24),
+        nn.Flatten(),
+        nn.Linear(24 * _left(height) * _left(width), spec.classes),
+    )
+
+
+def _block(inputs: int, outputs: int) -> list[nn.Module]:
+    return [nn.Conv2d(inputs, outputs, 5, padding=1), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+def _left(side: int) -> int:
+    """Pixels that are left of a side behind the last convolution."""
+    return (side - 4) // 2 - 4
+
+
+def _check(spec: InputSpec) -> None:
+    if spec.kind != "image":
+        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
+        raise SettingsError(
+            f"model conv_ex1 needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
+        )
+    if _left(min(spec.shape[1:])) < 1:
+        shape = " × ".join(map(str, spec.shape[1:]))
+        raise SettingsError(
+            f"model conv_ex1 needs images of 14 × 14 and up; this data set has {shape}",
+            hint="for smaller images: conv_ex2 (8 × 8 and up), cnn, mlp",
+        )

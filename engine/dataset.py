@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Kind = Literal["features", "image", "sequence"]
+Form = Literal["class", "tokens", "numbers"]
 
 
 @dataclass(frozen=True)
@@ -23,25 +24,55 @@ class Split:
     """
 
     inputs: NDArray[Any]
-    labels: NDArray[np.int64]
-    """(n,) class indices."""
+    labels: NDArray[Any]
+    """What is to be learnt, by the data set's task:
+        one class a sample: (n,) class indices
+        one class a token:  (n, longest) integer tokens, 0 behind `label_lengths`
+        quantities:         (n,) or (n, quantities) float32"""
     lengths: NDArray[np.int64] | None = None
+    label_lengths: NDArray[np.int64] | None = None
+    """(n,) tokens of each sample's labels."""
+    positions: NDArray[np.float32] | None = None
+    """(n, longest) column of the image that each label token stands at, where that is known."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def form(self) -> Form:
+        """Whether a sample's label is one class, a sequence of tokens, or one or more numbers."""
+        if self.labels.dtype.kind == "f":
+            return "numbers"
+        return "class" if self.labels.ndim == 1 else "tokens"
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """(n,) what a split by seed is stratified by: the class, where a sample has one."""
+        return self.labels if self.form == "class" else np.zeros(len(self), np.int64)
+
     def take(self, rows: NDArray[np.intp]) -> Split:
         """The samples at `rows`, in that order."""
-        return Split(self.inputs[rows], self.labels[rows], None if self.lengths is None else self.lengths[rows])
+        return Split(
+            self.inputs[rows],
+            self.labels[rows],
+            lengths=_taken(self.lengths, rows),
+            label_lengths=_taken(self.label_lengths, rows),
+            positions=_taken(self.positions, rows),
+        )
+
+
+def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:
+    return None if values is None else values[rows]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its own splits: "train" always, "validation" and "test" where its files give them."""
+    """A data set with its own splits: "train" always, "validation" (or several, "val_…") and "test" where there are any."""
 
     kind: Kind
     splits: Mapping[str, Split]
     classes: tuple[str, ...]
+    """The classes of a sample, or what each label token stands for; the names of the quantities."""
     vocabulary: tuple[str, ...] = ()
     """sequence: the character of each token; token 0 is padding, token 1 an unknown character."""
     columns: tuple[str, ...] = ()
@@ -49,6 +80,8 @@ class Dataset:
     normalize: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """image: mean and standard deviation per channel, of values scaled to 0…1; computed from the train split when None.
     features: mean and deviation per column to standardise by, None to leave the values as they are."""
+    resize: int | None = None
+    """image: the height and width that images are brought to, batch by batch."""
     fit: Callable[[Dataset], Dataset] | None = field(default=None, compare=False)
     """What must be learnt from the train split alone (means, fills, categories): called once by `engine.splits`, with
     the final splits; returns the data set that is trained on. Until then inputs may be raw (NaN, category numbers)."""
@@ -76,11 +109,20 @@ class InputSpec:
     shape: tuple[int, ...]
     """Of one sample: (d,), (channels, height, width) or (longest,)."""
     classes: int
+    """Logits of a sample or of a token; numbers of a quantity."""
     vocabulary: int = 0
     """sequence: number of tokens, padding and unknown included."""
+    longest_label: int = 0
+    """Most tokens that a sample's labels have; 0 where a sample has one class."""
+    teacher_forcing: bool = False
+    """Whether forward is given the label tokens before the ones it predicts, (n, longest_label + 1), beside the inputs."""
 
 
-def input_spec(dataset: Dataset) -> InputSpec:
+def input_spec(dataset: Dataset, *, teacher_forcing: bool = False) -> InputSpec:
     """What a model must be built for to take `dataset`."""
     train = dataset.splits["train"]
-    return InputSpec(dataset.kind, tuple(train.inputs.shape[1:]), len(dataset.classes), len(dataset.vocabulary))
+    longest = max(s.labels.shape[1] for s in dataset.splits.values()) if train.form == "tokens" else 0
+    shape = tuple(train.inputs.shape[1:])
+    if dataset.resize is not None:
+        shape = (shape[0], dataset.resize, dataset.resize)
+    return InputSpec(dataset.kind, shape, len(dataset.classes), len(dataset.vocabulary), longest, teacher_forcing)

@@ -5,13 +5,16 @@ The order of epoch e is drawn from the seed and e alone, so a position in traini
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.warp import resized
 from engine.dataset import Dataset, Split
 from engine.errors import SettingsError
 
@@ -34,12 +37,15 @@ class Batch:
     inputs: Tensor
     labels: Tensor
     lengths: Tensor | None
+    label_lengths: Tensor | None = None
+    positions: Tensor | None = None
+    """(n, longest) column of the image that each label token stands at."""
 
     def __len__(self) -> int:
         return self.labels.shape[0]
 
     def logits(self, model: torch.nn.Module) -> Tensor:
-        """What the model makes of it, (n, classes)."""
+        """What the model makes of it: (n, classes), or (n, positions, classes)."""
         result: Tensor = model(self.inputs) if self.lengths is None else model(self.inputs, self.lengths)
         return result
 
@@ -52,11 +58,15 @@ class DeviceSplit:
         self.device = device
         self._padded = pad_to is not None
         inputs = split.inputs if pad_to is None or dataset.kind != "sequence" else _padded(split, pad_to)
-        # copied: what a data set returns may be read-only or in another byte order
-        self.inputs = torch.from_numpy(np.array(inputs, dtype=_TYPES[dataset.kind], order="C")).to(device)
-        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
-        self.lengths = None if split.lengths is None else torch.from_numpy(np.array(split.lengths, np.int64)).to(device)
+        self.inputs = _moved(inputs, _TYPES[dataset.kind], device)
+        self.labels = _moved(split.labels, np.float32 if split.form == "numbers" else np.int64, device)
+        self.lengths = None if split.lengths is None else _moved(split.lengths, np.int64, device)
+        self.label_lengths = None if split.label_lengths is None else _moved(split.label_lengths, np.int64, device)
+        self.positions = None if split.positions is None else _moved(split.positions, np.float32, device)
         self.row_lengths = None if split.lengths is None else np.asarray(split.lengths)
+        self._resize = dataset.resize
+        self.channels_last = False
+        """Whether images are handed out with their channels last in memory."""
         self._normaliser = _normaliser(dataset, device)
         if self.kind == "features":
             self.inputs = self._normalised(self.inputs)
@@ -64,13 +74,36 @@ class DeviceSplit:
     def __len__(self) -> int:
         return self.labels.shape[0]
 
-    def batch(self, inputs: Tensor, labels: Tensor, lengths: Tensor | None, longest: int | None) -> Batch:
-        """Raw rows as the model takes them; `longest` is the length sequences are cut to."""
+    def batch(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        lengths: Tensor | None,
+        longest: int | None,
+        label_lengths: Tensor | None = None,
+        positions: Tensor | None = None,
+        change: Callable[[Tensor], Tensor] | None = None,
+    ) -> Batch:
+        """Raw rows as the model takes them.
+
+        Args:
+            longest: the length sequences are cut to.
+            change: what is done to images before they are normalised.
+        """
         if self.kind == "image":
-            inputs = self._normalised(inputs.float())
+            inputs = self._images(inputs, change)
         elif longest is not None and not self._padded:
             inputs = inputs[:, :longest]
-        return Batch(inputs, labels, lengths)
+        return Batch(inputs, labels, lengths, label_lengths, positions)
+
+    def _images(self, inputs: Tensor, change: Callable[[Tensor], Tensor] | None) -> Tensor:
+        if self._resize is not None:
+            inputs = resized(inputs, (self._resize, self._resize))
+        if change is not None:
+            inputs = change(inputs)
+        # float() copies, so that normalising in place leaves the split as it is
+        images = self._normalised(inputs.float())
+        return images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         if self._normaliser is None:
@@ -83,8 +116,23 @@ class DeviceSplit:
         for start in range(0, len(self), size):
             end = start + size
             longest = None if self.row_lengths is None else max(1, int(self.row_lengths[start:end].max()))
-            lengths = None if self.lengths is None else self.lengths[start:end]
-            yield self.batch(self.inputs[start:end], self.labels[start:end], lengths, longest)
+            yield self.batch(
+                self.inputs[start:end],
+                self.labels[start:end],
+                _part(self.lengths, start, end),
+                longest,
+                _part(self.label_lengths, start, end),
+                _part(self.positions, start, end),
+            )
+
+
+def _moved(values: NDArray[Any], kind: Any, device: torch.device) -> Tensor:
+    # copied: what a data set returns may be read-only or in another byte order
+    return torch.from_numpy(np.array(values, dtype=kind, order="C")).to(device)
+
+
+def _part(values: Tensor | None, start: int, end: int) -> Tensor | None:
+    return None if values is None else values[start:end]
 
 
 _TYPES = {"features": np.float32, "image": np.uint8, "sequence": np.int64}
@@ -118,11 +166,18 @@ def image_statistics(inputs: NDArray[np.uint8]) -> tuple[tuple[float, ...], tupl
     return tuple(means), tuple(deviations)
 
 
+def with_statistics(dataset: Dataset) -> Dataset:
+    """`dataset` with the statistics to normalise by: of images those of the train split, where it brings none."""
+    if dataset.kind != "image" or dataset.normalize is not None:
+        return dataset
+    return replace(dataset, normalize=image_statistics(dataset.splits["train"].inputs))
+
+
 def _normaliser(dataset: Dataset, device: torch.device) -> tuple[Tensor, Tensor] | None:
     """Factor and offset that turn raw values into normalised ones."""
     if dataset.kind == "sequence" or (dataset.kind == "features" and dataset.normalize is None):
         return None
-    mean, deviation = dataset.normalize or image_statistics(dataset.splits["train"].inputs)
+    mean, deviation = with_statistics(dataset).normalize or ((0.0,), (1.0,))
     unit = 255.0 if dataset.kind == "image" else 1.0
     spread = torch.tensor(deviation, dtype=torch.float64)
     scale = (1.0 / (unit * spread)).float()
@@ -135,9 +190,18 @@ class TrainBatches:
     """The batches of a train split, epoch by epoch."""
 
     def __init__(
-        self, split: DeviceSplit, size: int, seed: int, *, shuffle: bool, drop_last: bool, bucket: bool
+        self,
+        split: DeviceSplit,
+        size: int,
+        seed: int,
+        *,
+        shuffle: bool,
+        drop_last: bool,
+        bucket: bool,
+        augment: Callable[..., Tensor] | None = None,
     ) -> None:
         self.split, self.size, self.seed, self.shuffle = split, size, seed, shuffle
+        self._augment = augment
         self.bucket = bucket and split.row_lengths is not None
         self.count = len(split) // size if drop_last else -(-len(split) // size)
         """Batches in an epoch."""
@@ -150,6 +214,7 @@ class TrainBatches:
         self._rows: Tensor | None = None
         """The epoch's order, where a batch is gathered when its turn comes."""
         self._inputs, self._labels, self._lengths = split.inputs, split.labels, split.lengths
+        self._label_lengths, self._positions = split.label_lengths, split.positions
         self._longest: list[int] | None = None
 
     def __getitem__(self, position: tuple[int, int]) -> Batch:
@@ -164,6 +229,9 @@ class TrainBatches:
             self._labels[start:end],
             None if self._lengths is None else self._lengths[start:end],
             None if self._longest is None else self._longest[number],
+            _part(self._label_lengths, start, end),
+            _part(self._positions, start, end),
+            None if self._augment is None else partial(self._augment, epoch=epoch, number=number),
         )
 
     def _begin(self, epoch: int) -> None:
@@ -174,6 +242,8 @@ class TrainBatches:
             rows = torch.from_numpy(order).to(split.device)
             self._labels = split.labels[rows]
             self._lengths = None if split.lengths is None else split.lengths[rows]
+            self._label_lengths = None if split.label_lengths is None else split.label_lengths[rows]
+            self._positions = None if split.positions is None else split.positions[rows]
             if split.inputs.nbytes <= _COPIED:
                 self._inputs = split.inputs[rows]
             else:

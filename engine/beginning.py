@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import torch
 
 from engine import checkpoint
 from engine.checkpoint import Loaded
 from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
-from engine.errors import RunError
+from engine.errors import RunError, SettingsError
 from engine.loop_state import LoopState
 from engine.optim import restore_optimizer
-from engine.origins import weights_of
+from engine.origins import weights_file, weights_of
 from engine.parts import prefix_of
 from engine.randomness import restore_random_states
 from engine.runs import Run, RunsFolder, append_event
+from engine.layer_series import cut_layers
 from engine.series import cut_series
 from engine.session import Session
 from engine.settings import Settings
@@ -37,6 +40,8 @@ def begin(session: Session) -> None:
         _continue_parent(session, session.info.parent)
     elif session.settings.init_from:
         _take_weights(session, session.settings.init_from)
+        if session.average is not None:
+            session.average.restore(session.model.state_dict())
     started_before = session.paths.events.exists() and session.paths.series.exists()
     _cut(session)
     if own is not None or started_before:
@@ -51,6 +56,7 @@ def _cut(session: Session) -> None:
     """Drop what was logged after the checkpoint, and an evaluation at its very step that it does not know of."""
     series, loop = session.paths.series, session.loop
     cut_series(series, loop.step)
+    cut_layers(series, loop.step)
     if loop.evaluated_step != loop.step:
         for split in session.parts.splits:
             cut_series(series / prefix_of(split), loop.step - 1)
@@ -71,6 +77,10 @@ def _newest_whole(session: Session) -> Loaded | None:
 def _restore(session: Session, loaded: Loaded, source: str) -> None:
     checkpoint.load_weights(session.model, loaded.model, source)
     training = loaded.training
+    if session.average is not None:
+        session.average.restore(session.model.state_dict())
+    if training.get("weights") is not None:
+        checkpoint.load_weights(session.model, training["weights"], source)
     restore_optimizer(session.optimizer, training["optimizer"])
     if session.schedule is not None and training["schedule"] is not None:
         session.schedule.restore(training["schedule"])
@@ -150,10 +160,32 @@ def _forget_standing(loop: LoopState, same_schedule: bool) -> None:
 
 
 def _take_weights(session: Session, reference: str) -> None:
+    if reference.endswith(".safetensors"):
+        folder = Path(session.info.folder) if session.info.folder else Path.cwd()
+        _take_fitting(session, weights_file(reference, folder))
+        return
     run, name = weights_of(RunsFolder(session.paths.folder.parent), reference)
     info, loaded = checkpoint.load_named(run.paths, name, weights_only=True)
     checkpoint.load_weights(session.model, loaded.model, f"{run.id}:{info.folder.name}")
     print(f"weights of {run.id}, {info.folder.name}", flush=True)
+
+
+def _take_fitting(session: Session, file: Path) -> None:
+    """The weights of a file, pretrained elsewhere; layers of another shape, such as the last one, keep their own."""
+    given = checkpoint.read_weights(file)
+    own = session.model.state_dict()
+    fitting = {name: value for name, value in given.items() if name in own and value.shape == own[name].shape}
+    if not fitting:
+        raise SettingsError(
+            f"init_from: {file} has no weights of this model",
+            hint=f"the file has {', '.join(list(given)[:4])} …; the model {', '.join(list(own)[:4])} …",
+        )
+    session.model.load_state_dict(fitting, strict=False)
+    left = [name for name in own if name not in fitting]
+    print(f"weights of {file}: {len(fitting)} of {len(own)} tensors", flush=True)
+    if left:
+        shown = ", ".join(left[:6]) + (", …" if len(left) > 6 else "")
+        _warn(session, f"not in {file.name}, or of another shape there, so begun anew: {shown}")
 
 
 def _warn(session: Session, message: str) -> None:

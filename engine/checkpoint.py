@@ -88,6 +88,18 @@ def save(
 _UNSAVABLE = "use an optimizer and a scheduler whose state is made of numbers, text and tensors"
 
 
+def read_weights(file: Path) -> Tensors:
+    """The tensors of a .safetensors file.
+
+    Raises:
+        RunError: it is none, or is damaged.
+    """
+    try:
+        return load_tensors(file.read_bytes())
+    except Exception as error:  # safetensors has errors of its own for every kind of damage
+        raise RunError(f"{file} is no file of weights: {error}", hint="give a whole .safetensors file") from error
+
+
 def check_savable(training: dict[str, Any]) -> None:
     """Refuse, before training, a state that could not be saved.
 

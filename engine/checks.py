@@ -12,14 +12,17 @@ import msgspec
 from engine import signatures
 from engine.annotations import Mismatch, describe, finite, fit, form_of, got, unstorable
 from engine.errors import SettingsError, nearest
+from engine.augment_settings import Augment
 from engine.merge import NAMED, canonical
 from engine.rules import ARGUMENT_RULES, RULES, broken_rule, every_message, shown
 from engine.settings import CheckpointSettings, DataOptions, EarlyStopping, Evaluate, Recipe, Settings, Train
-from engine.signatures import Parameter, Signature
+from engine.signatures import Parameter, Signature, TaskSignature
 from engine.text import printable
 
 Path_ = tuple[str, ...]
 TYPED: dict[str, type[msgspec.Struct]] = {"train": Train, "evaluate": Evaluate, "checkpoint": CheckpointSettings}
+NESTED: dict[str, type[msgspec.Struct]] = {"early_stopping": EarlyStopping, "augment": Augment}
+"""Tables within tables; "none" switches an inherited one off."""
 AUTO = ("total_steps", "T_max")
 """Scheduler arguments that "auto" fits to the length of the run."""
 
@@ -45,10 +48,26 @@ class Checker:
         self.complete = complete
         """Whether data and model must be there (an experiment that runs a command of its own has none)."""
         self.faults: list[Fault] = []
+        self.task: TaskSignature | None = None
+        """What is learnt; None where there is no such task."""
+
+    def task_of(self, table: Mapping[str, Any]) -> TaskSignature | None:
+        """The task that a table asks for, or else its data set; a fault where there is none of that name."""
+        name = table.get("task")
+        if not isinstance(name, str):
+            data = table.get("data")
+            named = data.get("name") if isinstance(data, dict) else None
+            name = signatures.task_of_dataset(named, self.folder) if isinstance(named, str) else signatures.TASK
+        try:
+            return signatures.task(name, self.folder)
+        except SettingsError as error:
+            self.fault(("task",), error.message, error.hint)
+            return None
 
     def settings(self, table: Mapping[str, Any]) -> Settings | None:
         """The settings that `table` means, defaults of data set and model filled in; None when there are faults."""
         clean: dict[str, Any] = {}
+        self.task = self.task_of(table)
         for key, value in {"loss": {}, "optimizer": {}, **table}.items():  # torch's usual ones when nothing is said
             if key in TYPED:
                 clean[key] = self.struct(TYPED[key], value, (key,))
@@ -58,6 +77,8 @@ class Checker:
                 clean.update(self.fields(Settings, {key: value}, ()))
             else:
                 self.unknown(key)
+        if self.task is not None:
+            clean["task"] = self.task.name
         self.together(clean, table)
         if self.faults:
             return None
@@ -87,8 +108,8 @@ class Checker:
             here = (*path, key)
             if key not in kind.__struct_fields__:
                 self.fault(here, f"no such setting: '{printable(key)}'", _hint(key, kind.__struct_fields__))
-            elif key == "early_stopping":
-                clean[key] = None if value in (None, "none") else self.struct(EarlyStopping, value, here)
+            elif key in NESTED:
+                clean[key] = None if value in (None, "none") else self.struct(NESTED[key], value, here)
             else:
                 clean.update(self.field(kind, key, value, here))
         return clean
@@ -106,10 +127,13 @@ class Checker:
         message = broken_rule(RULES.get(dotted), value)
         if not message and not finite(value) and not (key == "clip_grad_norm" and value > 0):
             message = "must be finite"
-        if not message and key == "every":
+        if not message and key in ("every", "warmup") and value is not None:
             message = every_message(value)
         if message:
-            self.fault(path, message if message.endswith("'") and key == "every" else f"{message}, got {shown(value)}")
+            self.fault(
+                path,
+                message if message.endswith("'") and key in ("every", "warmup") else f"{message}, got {shown(value)}",
+            )
             return {}
         return {key: value}
 
@@ -130,7 +154,8 @@ class Checker:
             self.fault((kind, key), reason)
         if reasons:
             return
-        name = value.get("name", {"loss": "CrossEntropyLoss", "optimizer": "Adam"}.get(kind))
+        usual_loss = "CrossEntropyLoss" if self.task is None else self.task.losses[0]
+        name = value.get("name", {"loss": usual_loss, "optimizer": "Adam"}.get(kind))
         if not isinstance(name, str) or not name.strip():
             what = f"must be a name, got {got(name)}" if "name" in value else f"{kind} has no name"
             self.fault(
@@ -147,14 +172,29 @@ class Checker:
         signature = self.signature("data", name)
         before = len(self.faults)
         checked = self.fields(DataOptions, options, ("data",))
-        share = checked.get("validation", 0.0) + (checked.get("test") or 0.0)
-        if share >= 1 and len(self.faults) == before:
-            self.fault(("data", "validation"), f"data.validation + data.test must be below 1, got {share:g}")
+        if len(self.faults) == before:
+            self._splits(checked)
+        checked = msgspec.to_builtins(checked)
         own = self.arguments("data", signature, arguments, extra=DataOptions.__struct_fields__)
         if canonical(name) in ("csv", "image_folder") and isinstance(own.get("path"), str):
             own["path"] = self.located(own["path"])
         defaults = msgspec.structs.asdict(DataOptions(name=name))
         return {**defaults, **checked, **filled(signature), **own, "name": name}
+
+    def _splits(self, options: Mapping[str, Any]) -> None:
+        """Shares and folds that do not go together."""
+        validation, folds, fold = options.get("validation", 0.0), options.get("folds"), options.get("fold")
+        if not isinstance(validation, dict):
+            share = validation + (options.get("test") or 0.0)
+            if share >= 1:
+                self.fault(("data", "validation"), f"data.validation + data.test must be below 1, got {share:g}")
+        if folds is not None and validation:
+            self.fault(
+                ("data", "folds"), "takes the validation split's place", "leave out data.validation, or set it to 0"
+            )
+        if fold is not None and (folds is None or fold >= folds):
+            given = "there are no data.folds" if folds is None else f"there are {folds} of them, counted from 0"
+            self.fault(("data", "fold"), f"no fold {fold}: {given}")
 
     def located(self, path: str) -> str:
         """A path made absolute when it exists beside the file; else it is looked for in the data folder."""
@@ -172,9 +212,17 @@ class Checker:
         return {**filled(signature), **self.arguments("model", signature, arguments)}
 
     def _loss(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if self.task is not None and name not in self.task.losses:
+            known = ", ".join(self.task.losses)
+            self.fault(
+                ("loss", "name"),
+                f"the task {printable(self.task.name)} takes no '{printable(name)}'",
+                f"known: {known}",
+            )
         weight = arguments.pop("class_weight", None)
         balanced = self.class_weight(weight)
-        signature = self.signature("loss", name) if self.deep else None
+        own = self.task is not None and name in self.task.losses and name not in signatures.names("loss")
+        signature = self.signature("loss", name) if self.deep and not own else None
         weighted = signature is not None and "weight" in signature.parameters
         if weight is not None and signature is not None and not weighted:
             self.fault(("loss", "class_weight"), f"{printable(name)} has no class weights")
@@ -191,6 +239,9 @@ class Checker:
     def class_weight(self, value: Any) -> Any:
         if value is None or value in ("balanced", "none"):
             return "balanced" if value == "balanced" else None
+        if isinstance(value, dict) and set(value) == {"power"} and isinstance(value["power"], (int, float)):
+            if 0 < value["power"] <= 2:
+                return {"power": float(value["power"])}
         try:
             weights = fit(form_of("list[float]"), value)
         except Mismatch:
@@ -199,13 +250,15 @@ class Checker:
             return weights
         self.fault(
             ("loss", "class_weight"),
-            f'must be "balanced" or a list with one number a class, none negative, got {shown(value)}',
+            f'must be "balanced", {{ power = 0.5 }} of that, or a list with one number a class, none negative,'
+            f" got {shown(value)}",
         )
         return None
 
     def _optimizer(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         signature = self.signature("optimizer", name) if self.deep else None
-        checked = self.arguments("optimizer", signature, arguments)
+        groups = self._groups(signature, arguments.pop("groups", None))
+        checked = {**self.arguments("optimizer", signature, arguments), **groups}
         if (
             checked.get("nesterov") is True
             and signature
@@ -216,6 +269,32 @@ class Checker:
         rate = signature.parameters.get("lr") if signature else None
         # the learning rate is looked for in every comparison of runs: it is written down even when left to torch
         return {"lr": rate.default, **checked} if rate and rate.has_default and rate.literal else checked
+
+    def _groups(self, signature: Signature | None, given: Any) -> dict[str, Any]:
+        """Parameters with arguments of their own, such as biases without weight decay."""
+        if given is None or given == "none":
+            return {}
+        clean = []
+        for number, group in enumerate(given if isinstance(given, list) else [given]):
+            params = group.get("params") if isinstance(group, dict) else None
+            names = [params] if isinstance(params, str) else params
+            if not (isinstance(names, list) and names and all(isinstance(n, str) and n.strip() for n in names)):
+                self.fault(
+                    ("optimizer", "groups"),
+                    f"must be a list of tables, each with params and arguments of its own, got {got(group)}",
+                    'such as groups = [{ params = "1d", weight_decay = 0.0 }]',
+                )
+                return {}
+            before = len(self.faults)
+            own = {key: value for key, value in group.items() if key != "params"}
+            required = {} if signature is None else signature.parameters
+            checked = self.arguments("optimizer", signature, own, given=required)
+            if len(self.faults) == before and not own:
+                self.fault(
+                    ("optimizer", "groups"), f"group {number + 1} has no argument of its own", "such as lr = 1e-4"
+                )
+            clean.append({**checked, "params": names})
+        return {"groups": clean}
 
     def _scheduler(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         own: dict[str, Any] = {}
@@ -312,6 +391,7 @@ class Checker:
                     self.fault((kind,), f"{kind} is missing", f'such as {kind} = {{ name = "{_EXAMPLE[kind]}" }}')
         for key in [key for key in TYPED if key in clean and clean[key] is None]:
             del clean[key]
+        self.watched(clean)
         if not (self.deep and self.complete) or self.faults:
             return
         train: Train = clean.get("train", Train())
@@ -325,6 +405,19 @@ class Checker:
             for key in AUTO:
                 if (clean.get("scheduler") or {}).get(key) == "auto":
                     self.fault(("scheduler", key), '"auto" needs train.epochs or train.steps')
+
+    def watched(self, clean: Mapping[str, Any]) -> None:
+        """Metrics that are watched and that the task does not measure."""
+        stopping = getattr(clean.get("train"), "early_stopping", None)
+        given = {
+            ("checkpoint", "monitor"): getattr(clean.get("checkpoint"), "monitor", None),
+            ("train", "early_stopping", "monitor"): getattr(stopping, "monitor", None),
+        }
+        for path, metric in given.items():
+            if metric is not None and self.task is not None and not self.task.measures(metric):
+                trained = ", ".join(f"train/{score}" for score in self.task.trained)
+                scores = ", ".join(self.task.scores)
+                self.fault(path, f"must be val/… or test/…, of {scores}; or {trained}, got {shown(metric)}")
 
 
 _EXAMPLE = {"data": "digits", "model": "mlp", "loss": "CrossEntropyLoss", "optimizer": "Adam", "scheduler": "StepLR"}
@@ -351,6 +444,7 @@ def elsewhere(key: str) -> str:
     """Where a key that was written in the wrong table belongs: `did you mean 'train.epochs'?`; empty when nowhere."""
     homes: dict[str, type[msgspec.Struct]] = {**TYPED, "train.early_stopping": EarlyStopping, "data": DataOptions}
     tables = [table for table, kind in homes.items() if key in kind.__struct_fields__ and key != "name"]
+    tables += ["data.augment"] if key in Augment.__struct_fields__ else []
     tables += ["optimizer"] if key in ("lr", "weight_decay", "momentum") else []
     aliases = {"dataset": "data", "criterion": "loss", "optim": "optimizer", "lr_scheduler": "scheduler"}
     found = aliases.get(key) or (f"{tables[0]}.{key}" if tables else "")

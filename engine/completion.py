@@ -10,10 +10,10 @@ import msgspec
 
 from engine import signatures
 from engine.annotations import describe, form_of
-from engine.checks import AUTO, TYPED, filled
+from engine.checks import AUTO, NESTED, TYPED, filled
 from engine.errors import SettingsError
 from engine.merge import NAMED
-from engine.settings import DataOptions, EarlyStopping, Settings
+from engine.settings import DataOptions, Settings
 from engine.signatures import Signature
 
 
@@ -46,8 +46,8 @@ def _described(settings: Settings, folder: Path) -> Iterator[tuple[str, str]]:
 
 def _fields(kind: type[msgspec.Struct], above: str) -> Iterator[tuple[str, str]]:
     for field in msgspec.structs.fields(kind):
-        if field.name == "early_stopping":
-            yield from _fields(EarlyStopping, f"{above}.{field.name}")
+        if field.name in NESTED:
+            yield from _fields(NESTED[field.name], f"{above}.{field.name}")
         elif field.name != "name":
             default = field.default_factory() if callable(field.default_factory) else field.default
             yield f"{above}.{field.name}", _hint(str(kind.__annotations__[field.name]), default)

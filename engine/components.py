@@ -53,6 +53,27 @@ def load_model_function(name: str, folder: Path) -> Callable[..., torch.nn.Modul
     return _function("models", "build", name, folder)
 
 
+def load_task_class(name: str, folder: Path) -> Callable[..., Any]:
+    """The class of a task: called with a data set and a device.
+
+    Args:
+        name: a module of engine/tasks, or `package.module:Class`.
+        folder: where the user's modules are; appended to sys.path.
+
+    Raises:
+        SettingsError: there is none of that name, or the user's module cannot be imported: which file, which line, why.
+    """
+    found = signatures.task(name, folder)
+    if ":" in name:
+        return _of_user(name, folder)
+    from engine.task import Task
+
+    module = importlib.import_module(f"engine.tasks.{found.name}")
+    kinds = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Task)]
+    own: Callable[..., Any] = next(kind for kind in kinds if kind.__module__ == module.__name__)
+    return own
+
+
 def _function(package: str, function: str, name: str, folder: Path) -> Callable[..., Any]:
     kind = "data" if package == "data" else "model"
     if ":" in name:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.dataset import Dataset, Kind, Split
 from engine.errors import DataError, nearest
-from engine.rules import SPLITS
+from engine.rules import SPLIT, SPLITS
 
 _RETURNS = "its function must return an engine.dataset.Dataset; CONTRIBUTING.md shows one"
 _INPUTS = {
@@ -35,10 +35,20 @@ def check_dataset(dataset: Any, name: str) -> Dataset:
     if "train" not in dataset.splits:
         raise DataError(f"{where} gave no train split", hint=_RETURNS)
     for split_name, split in dataset.splits.items():
-        if split_name not in SPLITS:
-            raise DataError(f"{where}: there is no split {split_name!r}", hint=f"splits are {', '.join(SPLITS)}")
+        if not SPLIT.fullmatch(str(split_name)):
+            raise DataError(
+                f"{where}: there is no split {split_name!r}",
+                hint=f"splits are {', '.join(SPLITS)}; several validation sets are val_NAME each",
+            )
         _check_split(split, f"{where}, split {split_name!r}", dataset)
     _check_one_shape(dataset, where)
+    _check_one_form(dataset, where)
+    if dataset.splits["train"].form == "class":
+        _check_several_classes(dataset, where)
+    return dataset
+
+
+def _check_several_classes(dataset: Dataset, where: str) -> None:
     counts = np.bincount(dataset.splits["train"].labels, minlength=len(dataset.classes))
     if np.count_nonzero(counts) < 2:
         only = dataset.classes[int(np.argmax(counts))]
@@ -46,7 +56,19 @@ def check_dataset(dataset: Any, name: str) -> Dataset:
             f"{where}: every sample is labelled {only!r}; there is nothing to learn",
             hint="give data of at least two classes",
         )
-    return dataset
+
+
+def _check_one_form(dataset: Dataset, where: str) -> None:
+    wanted = dataset.splits["train"].form
+    for name, split in dataset.splits.items():
+        if split.form != wanted:
+            raise DataError(
+                f"{where}: the labels of {name} are {_FORMS[split.form]}, those of train {_FORMS[wanted]}",
+                hint="give all splits labels of one type and number of dimensions",
+            )
+
+
+_FORMS = {"class": "one class a sample", "tokens": "tokens", "numbers": "numbers"}
 
 
 def check_finite(dataset: Dataset, name: str) -> None:
@@ -86,18 +108,50 @@ def _check_split(split: Any, where: str, dataset: Dataset) -> None:
                 f"{where}: {part} are a {type(values).__name__}, not a numpy array",
                 hint="numpy.asarray, or .numpy() of a tensor, makes one",
             )
-    if split.labels.ndim != 1 or split.inputs.ndim == 0:
+    if split.labels.ndim not in (1, 2) or split.inputs.ndim == 0:
         shape = f"inputs of shape {split.inputs.shape}, labels of shape {split.labels.shape}"
         raise DataError(f"{where}: {shape}", hint="labels are (n,) class indices, one for each row of the inputs")
     if len(split) == 0:
         raise DataError(f"{where} is empty", hint="give it at least one sample, or leave the split out")
     if len(split.inputs) != len(split.labels) or (split.lengths is not None and len(split.lengths) != len(split)):
         raise DataError(f"{where}: {len(split.inputs)} inputs, but {len(split.labels)} labels")
-    if split.labels.dtype.kind not in "iu" or split.labels.min() < 0 or split.labels.max() >= len(dataset.classes):
-        raise DataError(
-            f"{where}: labels must be whole numbers from 0 to {len(dataset.classes) - 1}, one for each class"
-        )
+    if split.form == "numbers":
+        _check_numbers(split, where)
+    else:
+        _check_indices(split, where, dataset)
     _check_inputs(split, where, dataset)
+
+
+def _check_numbers(split: Split, where: str) -> None:
+    if not np.isfinite(split.labels).all():
+        row = int(np.argwhere(~np.isfinite(split.labels))[0][0])
+        raise DataError(f"{where}, row {row}: the label is not a finite number", hint="remove or fill such rows first")
+
+
+def _check_indices(split: Split, where: str, dataset: Dataset) -> None:
+    """Class indices, of samples or of tokens: none outside of the classes."""
+    labels = split.labels
+    if labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{where}: labels are {labels.dtype}", hint="class indices of an integer type, or float numbers"
+        )
+    outside = np.argwhere((labels < 0) | (labels >= len(dataset.classes)))
+    if len(outside):
+        row = outside[0]
+        raise DataError(
+            f"{where}, row {int(row[0])}: the label {int(labels[tuple(row)])} is outside of the classes:"
+            f" labels must be whole numbers from 0 to {len(dataset.classes) - 1}, one for each class",
+            hint=f"{len(outside):,} of {labels.size:,} labels are so: correct them, or name all classes",
+        )
+    if split.form != "tokens":
+        return
+    lengths = split.label_lengths
+    if lengths is None or len(lengths) != len(split):
+        raise DataError(f"{where}: labels are tokens, and label_lengths does not say how many each sample has")
+    if lengths.min() < 0 or lengths.max() > labels.shape[1]:
+        raise DataError(
+            f"{where}: label_lengths go from {lengths.min()} to {lengths.max()}; labels have {labels.shape[1]}"
+        )
 
 
 def _check_inputs(split: Split, where: str, dataset: Dataset) -> None:

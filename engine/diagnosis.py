@@ -25,42 +25,13 @@ class Finding:
     message: str
 
 
-def diagnose(
-    loop: LoopState,
-    prefix: str,
-    metrics: dict[str, float],
-    confusion: NDArray[np.int64],
-    classes: tuple[str, ...],
-    majority: int,
-    train_loss: float | None,
-) -> list[Finding]:
-    """Findings of one evaluation, given what `loop` remembers of those before.
-
-    Args:
-        loop: its `diagnosis` is brought up to date.
-        prefix: of the split's metrics: val, test.
-        metrics: of this evaluation, without prefix.
-        confusion: (classes, classes).
-        classes: their names.
-        majority: the class most frequent in the train split.
-        train_loss: mean since the evaluation before; None when there was no step.
-    """
-    found = [
-        _one_answer(loop, prefix, metrics, confusion, classes, majority),
-        _at_chance(loop, prefix, metrics, len(classes)),
-        _overfitting(loop, prefix, metrics, train_loss),
-        _non_finite(prefix, metrics),
-    ]
-    return [finding for finding in found if finding is not None and finding.key not in loop.findings]
-
-
 def _count(loop: LoopState, key: str, happens: bool) -> int:
     """How many evaluations in a row something has happened, this one included."""
     loop.diagnosis[key] = loop.diagnosis.get(key, 0) + 1 if happens else 0
     return int(loop.diagnosis[key])
 
 
-def _one_answer(
+def one_answer(
     loop: LoopState,
     prefix: str,
     metrics: dict[str, float],
@@ -68,6 +39,16 @@ def _one_answer(
     classes: tuple[str, ...],
     majority: int,
 ) -> Finding | None:
+    """Every prediction is of one class, twice in a row.
+
+    Args:
+        loop: what it remembers of the evaluations before is brought up to date.
+        prefix: of the split's metrics: val, test.
+        metrics: of this evaluation, without prefix.
+        confusion: (classes, classes).
+        classes: their names.
+        majority: the class most frequent in the train split.
+    """
     answered = confusion.sum(0)
     only, total = int(answered.argmax()), int(answered.sum())
     happens = total > 1 and int(answered[only]) == total and int((confusion.sum(1) > 0).sum()) > 1
@@ -83,7 +64,8 @@ def _one_answer(
 _SPLITS = {"val": "validation"}
 
 
-def _at_chance(loop: LoopState, prefix: str, metrics: dict[str, float], classes: int) -> Finding | None:
+def at_chance(loop: LoopState, prefix: str, metrics: dict[str, float], classes: int) -> Finding | None:
+    """Nothing better than answering at random or always the most frequent class, three times in a row."""
     chance = 1 / classes
     happens = metrics["accuracy"] <= max(chance, metrics["majority"]) + 0.01 and metrics["balanced_accuracy"] < (
         chance + 0.02
@@ -98,7 +80,8 @@ def _at_chance(loop: LoopState, prefix: str, metrics: dict[str, float], classes:
     return Finding(f"{prefix}/chance", "warning", message)
 
 
-def _overfitting(loop: LoopState, prefix: str, metrics: dict[str, float], train_loss: float | None) -> Finding | None:
+def overfitting(loop: LoopState, prefix: str, metrics: dict[str, float], train_loss: float | None) -> Finding | None:
+    """The loss of a split rises while the train loss falls; `train_loss` is the mean since the evaluation before."""
     if train_loss is None:
         return None
     memory = loop.diagnosis
@@ -118,7 +101,8 @@ def _overfitting(loop: LoopState, prefix: str, metrics: dict[str, float], train_
     return Finding(f"{prefix}/overfitting", "warning", message)
 
 
-def _non_finite(prefix: str, metrics: dict[str, float]) -> Finding | None:
+def non_finite(prefix: str, metrics: dict[str, float]) -> Finding | None:
+    """The loss of a split is no number."""
     if math.isfinite(metrics["loss"]):
         return None
     return Finding(f"{prefix}/non-finite", "error", f"{prefix}/loss is {metrics['loss']}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,13 @@ from engine.dataset import Split
 
 Digests = list[bytes]
 
-PAIRS = (("train", "test"), ("train", "validation"), ("validation", "test"))
+
+def pairs(names: Iterable[str]) -> list[tuple[str, str]]:
+    """The splits to compare: train with every other, and validation sets with test."""
+    known = list(names)
+    others = sorted((name for name in known if name != "train"), key=lambda name: (name != "test", name))
+    found = [("train", name) for name in others if "train" in known]
+    return found + [(name, "test") for name in others if name != "test" and "test" in known]
 
 
 def input_digests(split: Split) -> Digests:
@@ -29,8 +36,10 @@ def input_digests(split: Split) -> Digests:
     return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
 
 
-def row_digests(inputs: Digests, labels: NDArray[np.int64]) -> Digests:
+def row_digests(inputs: Digests, labels: NDArray[Any]) -> Digests:
     """Input digests with their labels: a row equals another when both input and label do."""
+    if labels.dtype.kind == "f" or labels.ndim > 1:
+        return [d + row.tobytes() for d, row in zip(inputs, np.ascontiguousarray(labels), strict=True)]
     return [d + label.to_bytes(8, "little", signed=True) for d, label in zip(inputs, labels.tolist(), strict=True)]
 
 
@@ -47,11 +56,10 @@ def across(digests: Mapping[str, Digests]) -> dict[str, dict[str, int]]:
         {"train/test": {"rows": 773, "distinct": 201}, …}
     """
     found = {}
-    for earlier, later in PAIRS:
-        if earlier in digests and later in digests:
-            known = set(digests[earlier])
-            hits = [d for d in digests[later] if d in known]
-            found[f"{earlier}/{later}"] = {"rows": len(hits), "distinct": len(set(hits))}
+    for earlier, later in pairs(digests):
+        known = set(digests[earlier])
+        hits = [d for d in digests[later] if d in known]
+        found[f"{earlier}/{later}"] = {"rows": len(hits), "distinct": len(set(hits))}
     return found
 
 

@@ -14,6 +14,7 @@ from engine.evaluate import score_fully
 from engine.evaluation_file import Moment, evaluation_content, store_evaluation
 from engine.interrupts import Stopped
 from engine.jsonio import write_json
+from engine.parts import prefix_of
 from engine.runs import append_event
 from engine.series import read_records, series_path
 from engine.session import Session
@@ -50,7 +51,8 @@ def finish(session: Session) -> None:
     _write_train(session)
     _draw(session, content)
     session.heartbeat.write(metrics=metrics)
-    shown = "  ".join(f"{split}/{key} {content['metrics'][key]:.4f}" for key in ("loss", "accuracy", "macro_f1"))
+    keys = [key for key in (*session.parts.task.shown, "macro_f1") if key in content["metrics"]]
+    shown = "  ".join(f"{split}/{key} {content['metrics'][key]:.4f}" for key in keys)
     print(f"finished  {shown}  ({preferred}: epoch {content['epoch']:g})", flush=True)
     append_event(session.paths, "finished", epoch=session.epochs_done, step=session.loop.step, metrics=metrics)
 
@@ -69,14 +71,14 @@ def _score(
     _heed_stop(session)
     if info.step in scored:  # best and last are the same one
         content = {**scored[info.step], "checkpoint": name}
-        store_evaluation(session.paths, content)
+        store_evaluation(session.paths, session.parts, content)
         return content
     began = time.perf_counter()
     loaded = checkpoint.load(info.folder, weights_only=True)
     checkpoint.load_weights(session.model, loaded.model, info.folder.name)
-    measured, metrics = score_fully(session.parts, split)
-    content = evaluation_content(session.parts, split, measured, metrics, Moment(info.epoch, info.step, name))
-    store_evaluation(session.paths, content)
+    evaluation = score_fully(session.parts, split)
+    content = evaluation_content(session.parts, split, evaluation, Moment(info.epoch, info.step, name))
+    store_evaluation(session.paths, session.parts, content)
     scored[info.step] = {**content, "duration": time.perf_counter() - began}
     return scored[info.step]
 
@@ -89,36 +91,42 @@ def _heed_stop(session: Session) -> None:
 
 def _write_test(session: Session, content: dict[str, Any], split: str) -> None:
     metrics = content["metrics"]
-    summary = {
+    summary: dict[str, Any] = {
         "run": session.paths.id,
         "experiment": session.info.experiment,
         "split": split,
         "checkpoint": content["checkpoint"],
         "epoch": content["epoch"],
         "step": content["step"],
-        "samples": sum(map(sum, content["confusion"])),
-        "accuracy": metrics["accuracy"],
+        "samples": content["count"],
         "loss": metrics["loss"],
-        "precision": metrics["macro_precision"],
-        "recall": metrics["macro_recall"],
-        "f1": metrics["macro_f1"],
-        "auc": metrics["auc"],
+        **{name: metrics[key] for name, key in _SHORT.items() if key in metrics},
         "duration": content["duration"],
         "metrics": metrics,
-        "per_class": content["per_class"],
     }
+    if "per_class" in content:
+        summary["per_class"] = content["per_class"]
     write_json(session.paths.artifact("test.json"), summary)
+
+
+_SHORT = {
+    "accuracy": "accuracy",
+    "precision": "macro_precision",
+    "recall": "macro_recall",
+    "f1": "macro_f1",
+    "auc": "auc",
+}
+"""The usual words for macro averages."""
 
 
 def _write_train(session: Session) -> None:
     _heed_stop(session)
-    _, metrics = score_fully(session.parts, "train")
-    summary = {
+    metrics = score_fully(session.parts, "train").metrics
+    summary: dict[str, Any] = {
         "run": session.paths.id,
         "experiment": session.info.experiment,
         "checkpoint": session.settings.test_with,
-        "accuracy": metrics["accuracy"],
-        "loss": metrics["loss"],
+        **{key: metrics[key] for key in ("accuracy", "loss") if key in metrics},
         "metrics": metrics,
         "parameters": sum(p.numel() for p in session.model.parameters()),
         "epochs": session.epochs_done,
@@ -126,6 +134,7 @@ def _write_train(session: Session) -> None:
         "samples": session.loop.samples,
         "duration": session.loop.seconds,
         "best": session.loop.best,
+        "time": session.loop.times,
         "history": history(session),
     }
     write_json(session.paths.artifact("train.json"), summary)
@@ -161,10 +170,14 @@ def _draw(session: Session, content: dict[str, Any]) -> None:
 
     title = f"{session.paths.id} · {session.info.experiment}"
     length = session.steps_per_epoch
-    for metric in ("loss", "accuracy"):
-        names = [f"{prefix}/{metric}" for prefix in ("train", "val", "test", "train_split")]
+    scored = [key for key in session.parts.task.logged if key in content["metrics"]]
+    for metric in dict.fromkeys(("loss", *session.parts.task.shown, *scored[:2])):
+        several = [prefix_of(name) for name in session.parts.splits if name.startswith("val_")]
+        names = [f"{prefix}/{metric}" for prefix in ("train", "val", *several, "test", "train_split")]
         curves = {name: points for name in names if (points := _points(session, name))}
         curve_figure(session.paths.artifact(f"{metric}.png"), title, metric, curves, length)
+    if "confusion" not in content:
+        return
     answered = f"{content['split']} split, accuracy {content['metrics']['accuracy']:.4f}"
     path = session.paths.artifact("confusion_matrix.png")
     confusion_figure(path, f"{title}: {answered}", content["classes"], np.array(content["confusion"], np.int64))

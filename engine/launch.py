@@ -75,7 +75,7 @@ def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) ->
         NotFoundError: what it is to begin with is not there.
         SettingsError: that is at the run's limit already.
     """
-    check_origin(runs, request.parent, request.settings)
+    check_origin(runs, request.parent, request.settings, request.folder)
     git = provenance.GitQuery(request.folder, leave_out=runs.root)
     spec = request.device or request.settings.device
     device, lease = take_device(spec)

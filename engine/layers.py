@@ -19,7 +19,10 @@ def example(spec: InputSpec, count: int = 2) -> tuple[Tensor, ...]:
     if spec.kind == "sequence":
         longest = max(1, spec.shape[0])
         return torch.ones(count, longest, dtype=torch.int64), torch.full((count,), longest)
-    return (torch.zeros(count, *spec.shape),)
+    images = torch.zeros(count, *spec.shape)
+    return (
+        (images, torch.zeros(count, spec.longest_label + 1, dtype=torch.int64)) if spec.teacher_forcing else (images,)
+    )
 
 
 def model_table(model: nn.Module, spec: InputSpec) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def model_table(model: nn.Module, spec: InputSpec) -> dict[str, Any]:
             module.training = mode
         for handle in handles:
             handle.remove()
-    _check_output(output, spec)
+    check_output(output, spec, 2)
     return _table(model, rows, inputs)
 
 
@@ -85,13 +88,20 @@ def _numbers(output: Any) -> int:
     return math.prod(tensors[0].shape[1:]) if tensors else 0
 
 
-def _check_output(output: Any, spec: InputSpec) -> None:
+def check_output(output: Any, spec: InputSpec, count: int) -> None:
+    """Refuse a model's answer to `count` samples that has not the shape of logits.
+
+    Raises:
+        SettingsError: with the shape it has and the one it must have.
+    """
     shape = tuple(output.shape) if isinstance(output, Tensor) else None
-    if shape != (2, spec.classes):
-        given = f"{shape} for 2 samples" if shape else f"a {type(output).__name__}"
+    fits = shape is not None and shape[0] == count and shape[-1] == spec.classes
+    if not fits or len(shape or ()) != (3 if spec.longest_label else 2):
+        given = f"{shape} for {count} samples" if shape else f"a {type(output).__name__}"
+        wanted = f"(samples, positions, {spec.classes})" if spec.longest_label else f"(samples, {spec.classes})"
         raise SettingsError(
             f"the model gives {given}; the data set has {spec.classes} classes",
-            hint=f"it must give logits of the shape (samples, {spec.classes})",
+            hint=f"it must give logits of the shape {wanted}",
         )
 
 

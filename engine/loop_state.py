@@ -34,6 +34,10 @@ class LoopState:
     """Sum of the batch losses since the last evaluation, with their count: the train loss the diagnosis sees."""
     accuracy_sum: float = 0.0
     loss_count: int = 0
+    accuracy_count: int = 0
+    """The same for the share of right answers, where the task has it."""
+    times: dict[str, float] = field(default_factory=dict)
+    """Seconds that each part of the training has taken: data, forward, backward, update, evaluation, checkpoint."""
     lr: float | None = None
     """The learning rate that the last step was made with."""
     schedule_units: int = 0

@@ -1,102 +1,77 @@
-"""The losses a classifier is trained with, built from their table, with class weights."""
+"""Losses as the training loop takes them: a mean over a batch, and what it is a mean of."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from engine.batches import Batch
 from engine.errors import SettingsError
 
 Tensor = torch.Tensor
-LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-KNOWN = ("CrossEntropyLoss", "NLLLoss", "MultiMarginLoss")
 
 
 class Loss:
-    """A loss of logits (n, classes) and class indices (n,), with what its mean is taken over."""
+    """A torch.nn loss of a model's output and a batch's labels."""
 
-    def __init__(self, name: str, module: torch.nn.Module, weight: Tensor | None, *, summed: bool) -> None:
-        self.module = module
-        self.function: LossFunction = _of_log_probabilities(module) if name == "NLLLoss" else module
-        self.summed = summed
-        # cross entropy divides by the weights of the samples' classes, the margin loss by the number of samples
-        self._weight = weight if name != "MultiMarginLoss" else None
-        ignored = getattr(module, "ignore_index", -100)
-        if ignored >= 0 and weight is not None and ignored < len(weight):
-            self._weight = weight.clone()
-            self._weight[ignored] = 0.0
+    def __init__(self, name: str, module: torch.nn.Module) -> None:
+        self.name, self.module = name, module
+        self.summed = getattr(module, "reduction", "mean") == "sum"
+        """Whether it is a sum and not a mean."""
 
-    def size(self, labels: Tensor) -> Tensor | int:
-        """What the mean over these samples divides by; losses of parts are averaged with it as weight."""
-        return len(labels) if self._weight is None else self._weight[labels].sum()
+    def __call__(self, output: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch, one number."""
+        value: Tensor = self.module(output, batch.labels)
+        return value
 
-
-def _of_log_probabilities(module: torch.nn.Module) -> LossFunction:
-    def function(logits: Tensor, labels: Tensor) -> Tensor:
-        result: Tensor = module(torch.log_softmax(logits, 1), labels)
-        return result
-
-    return function
+    def size(self, batch: Batch) -> Tensor | int:
+        """What the mean over this batch divides by; losses of parts are averaged with it as weight."""
+        return len(batch)
 
 
-def build_loss(
-    table: Mapping[str, Any], classes: Sequence[str], labels: NDArray[np.int64], device: torch.device
-) -> Loss:
-    """The loss of a table.
+class ConvertedLoss(Loss):
+    """The same with the output changed first: log-probabilities, or a shape of its own."""
+
+    def __init__(self, name: str, module: torch.nn.Module, convert: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(name, module)
+        self._convert = convert
+
+    def __call__(self, output: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch, one number."""
+        value: Tensor = self.module(self._convert(output), batch.labels)
+        return value
+
+
+def build_module(
+    table: Mapping[str, Any], known: tuple[str, ...], device: torch.device, **fixed: Any
+) -> tuple[str, Any]:
+    """The name and the torch.nn module of a loss table.
 
     Args:
-        table: its settings; `class_weight` is "balanced" or one weight a class.
-        classes: the class names.
-        labels: of the train split, for balanced weights.
-        device: where the weights are needed.
+        table: its name and arguments.
+        known: the losses of the task, the usual one first.
+        device: where its weights are needed.
+        fixed: arguments that the task itself gives.
 
     Raises:
-        SettingsError: it is not a classification loss, refuses its arguments, or the weights do not fit the classes.
+        SettingsError: it is none of those, refuses its arguments, or gives more than one number.
     """
     arguments = dict(table)
-    name = arguments.pop("name", "CrossEntropyLoss")
-    if name not in KNOWN:
-        reason = "there is no such loss" if not hasattr(torch.nn, name) else "it is no loss of logits and a class"
-        raise SettingsError(f"loss {name!r}: {reason}", hint=f"for classification: {', '.join(KNOWN)}")
-    weight = _weight(arguments.pop("class_weight", None), classes, labels)
+    name = arguments.pop("name", known[0])
+    if name not in known:
+        reason = "there is no such loss" if not hasattr(torch.nn, str(name)) else "it is no loss of this task"
+        raise SettingsError(f"loss {name!r}: {reason}", hint=f"known: {', '.join(known)}")
     reduction = arguments.get("reduction", "mean")
     if reduction not in ("mean", "sum"):
         raise SettingsError(f"loss.reduction = {reduction!r}: training needs one number", hint="mean or sum")
-    if weight is not None:
-        arguments["weight"] = weight
     kind = getattr(torch.nn, name)
-    accepted = inspect.signature(kind).parameters
     legacy = ("size_average", "reduce")
     arguments = {key: value for key, value in arguments.items() if key not in legacy or value is not None}
     try:
-        module = kind(**arguments).to(device)
+        return name, kind(**arguments, **fixed).to(device)
     except (TypeError, ValueError) as error:
-        own = ", ".join(key for key in accepted if key not in legacy)
+        own = ", ".join(key for key in inspect.signature(kind).parameters if key not in legacy)
         raise SettingsError(f"loss {name}: {error}", hint=f"its arguments: {own}") from error
-    return Loss(name, module, None if weight is None else weight.to(device), summed=reduction == "sum")
-
-
-def _weight(given: Any, classes: Sequence[str], labels: NDArray[np.int64]) -> Tensor | None:
-    """One weight a class: n / (classes * count) when balanced, 1 for a class that does not occur."""
-    if given is None:
-        return None
-    if given == "balanced":
-        counts = np.bincount(labels, minlength=len(classes)).astype(np.float64)
-        present = counts > 0
-        weights = np.ones(len(classes))
-        weights[present] = len(labels) / (present.sum() * counts[present])
-        return torch.tensor(weights, dtype=torch.float32)
-    if not isinstance(given, (list, tuple)) or not all(isinstance(w, (int, float)) for w in given):
-        raise SettingsError(f"loss.class_weight = {given!r}", hint='give "balanced" or a list of one number a class')
-    if len(given) != len(classes):
-        shown = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
-        raise SettingsError(
-            f"loss.class_weight has {len(given)} weights for {len(classes)} classes", hint=f"in this order: {shown}"
-        )
-    return torch.tensor([float(w) for w in given], dtype=torch.float32)

@@ -104,5 +104,5 @@ def is_better(value: float, than: float | None, mode: str, min_delta: float = 0.
 
 def mode_of(metric: str) -> str:
     """Whether more of a metric is better ("max") or less of it ("min"), by its name."""
-    lower = ("loss", "error", "perplexity", "bits_per_character", "cer", "wer")
+    lower = ("loss", "error", "perplexity", "bits_per_character", "cer", "wer", "rmse", "mae")
     return "min" if metric.rpartition("/")[2].endswith(lower) else "max"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,23 +19,58 @@ PER_STEP = frozenset({"OneCycleLR", "CyclicLR"})
 _FUNCTIONS = frozenset({"LambdaLR", "MultiplicativeLR"})
 
 
-def build_optimizer(table: Mapping[str, Any], parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def build_optimizer(
+    table: Mapping[str, Any], parameters: Iterable[tuple[str, torch.nn.Parameter]]
+) -> torch.optim.Optimizer:
     """The torch.optim optimizer of a table, for the parameters that require gradients.
 
+    Args:
+        table: its name and arguments; `groups` is a list of tables, each with `params` and arguments of their own.
+        parameters: of the model, with their names.
+
     Raises:
-        SettingsError: there is no such optimizer, or it refuses its arguments or the model's parameters.
+        SettingsError: there is no such optimizer, it refuses its arguments or the model's parameters, or a group's
+            patterns fit none of them.
     """
     _spare_dynamo()
     name, arguments = _split(table, "optimizer")
     kind = _class(torch.optim, name, torch.optim.Optimizer, "optimizer")
-    trained = [p for p in parameters if p.requires_grad]
+    trained = [(own, p) for own, p in parameters if p.requires_grad]
     if not trained:
         raise SettingsError("the model has no trainable parameters", hint="there is nothing for an optimizer to do")
+    groups = _grouped(trained, arguments.pop("groups", None) or [])
     try:
-        built: torch.optim.Optimizer = kind(trained, **arguments)
+        built: torch.optim.Optimizer = kind(groups, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise SettingsError(f"optimizer {name}: {error}", hint=_own_arguments(kind)) from error
     return built
+
+
+def _grouped(trained: list[tuple[str, torch.nn.Parameter]], wanted: list[dict[str, Any]]) -> list[Any]:
+    """The parameters as torch takes them: those of each group with its own arguments, first match first; then the rest,
+    which leads the list because its rate is the one that is shown."""
+    left = list(trained)
+    groups: list[dict[str, Any]] = []
+    for number, given in enumerate(wanted):
+        patterns = given["params"] if isinstance(given["params"], list) else [given["params"]]
+        taken = [(name, p) for name, p in left if any(matches(name, p, pattern) for pattern in patterns)]
+        if not taken:
+            raise SettingsError(
+                f"optimizer.groups: no trained parameter is left for group {number + 1}, {', '.join(patterns)}",
+                hint=f"the model's parameters: {', '.join(name for name, _ in trained[:12])}"
+                f"{', …' if len(trained) > 12 else ''}",
+            )
+        names = {name for name, _ in taken}
+        left = [(name, p) for name, p in left if name not in names]
+        groups.append({**given, "params": [p for _, p in taken]})
+    if not groups:
+        return [p for _, p in left]
+    return [{"params": [p for _, p in left]}, *groups] if left else groups
+
+
+def matches(name: str, parameter: torch.Tensor, pattern: str) -> bool:
+    """Whether a parameter is meant by a pattern: its name with * and ?, or "1d" for biases and norms."""
+    return parameter.dim() <= 1 if pattern == "1d" else fnmatch.fnmatchcase(name, pattern)
 
 
 def _spare_dynamo() -> None:
@@ -167,6 +204,25 @@ def _fit(name: str, kind: type, arguments: dict[str, Any], length: int | None) -
 def learning_rate(optimizer: torch.optim.Optimizer) -> float:
     """The learning rate of the first group."""
     return float(optimizer.param_groups[0]["lr"])
+
+
+def warmup_factor(step: int, steps: int) -> float:
+    """What the learning rate of the step after `step` ones is multiplied by, where the first `steps` warm it up."""
+    return 1.0 if step >= steps else (step + 1) / steps
+
+
+@contextlib.contextmanager
+def warmed_up(optimizer: torch.optim.Optimizer, step: int, steps: int) -> Iterator[None]:
+    """The rates of the step after `step` ones; afterwards they are as they were, so that schedulers see none of it."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    factor = warmup_factor(step, steps)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+    try:
+        yield
+    finally:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ run is made."""
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from engine.checkpoints import CheckpointInfo, find_checkpoint, parse_reference
 from engine.errors import NotFoundError, SettingsError
@@ -12,7 +13,7 @@ from engine.runs import Run, RunsFolder, each_run
 from engine.settings import Settings
 
 
-def check_origin(runs: RunsFolder, parent: str | None, settings: Settings) -> None:
+def check_origin(runs: RunsFolder, parent: str | None, settings: Settings, folder: Path) -> None:
     """Make sure that what a run is to begin with is there, and that something is left to train.
 
     Raises:
@@ -22,9 +23,23 @@ def check_origin(runs: RunsFolder, parent: str | None, settings: Settings) -> No
     if parent is not None:
         run_id, name = parse_reference(parent)
         _check_limits(find_checkpoint(runs.find(run_id).paths, name), parent, settings)
+    elif settings.init_from and settings.init_from.endswith(".safetensors"):
+        weights_file(settings.init_from, folder)
     elif settings.init_from:
         run, name = weights_of(runs, settings.init_from)
         find_checkpoint(run.paths, name)
+
+
+def weights_file(reference: str, folder: Path) -> Path:
+    """A file of weights, absolute or beside experiments.toml.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    path = folder / Path(reference).expanduser()
+    if not path.is_file():
+        raise NotFoundError(f"init_from = {reference!r}: no file {path}", hint="give a .safetensors file")
+    return path
 
 
 def weights_of(runs: RunsFolder, reference: str) -> tuple[Run, str]:

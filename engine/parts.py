@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.batches import DeviceSplit
-from engine.dataset import Dataset, InputSpec, input_spec
+from engine.batches import DeviceSplit, with_statistics
+from engine.dataset import Dataset, InputSpec
 from engine.errors import EngineError, NoDeviceError, SettingsError
-from engine.losses import Loss, build_loss
+from engine.losses import Loss
 from engine.memory import is_out_of_memory
+from engine.model_options import freeze, initialise
 from engine.settings import Settings
 from engine.splits import Prepared
+from engine.task import Task, load_task
 
 
 def prefix_of(split: str) -> str:
@@ -28,6 +30,10 @@ def file_prefix(split: str) -> str:
     return {"validation": "val"}.get(split, split)
 
 
+_MOST = 2048
+"""Samples at once when evaluating, where the settings do not ask for more: a larger batch is no faster."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """Data, model and loss on one device."""
@@ -37,15 +43,14 @@ class Parts:
     spec: InputSpec
     device: torch.device
     model: torch.nn.Module
+    task: Task
     loss: Loss
     splits: dict[str, DeviceSplit]
-    majority: int
-    """The class most frequent in the train split."""
 
     @property
     def evaluation_batch(self) -> int:
         """Samples at once when evaluating."""
-        return self.settings.evaluate.batch_size or max(256, 4 * self.settings.train.batch_size)
+        return self.settings.evaluate.batch_size or max(256, min(4 * self.settings.train.samples, _MOST))
 
 
 def build_parts(settings: Settings, prepared: Prepared, folder: Path, device: torch.device) -> Parts:
@@ -54,16 +59,17 @@ def build_parts(settings: Settings, prepared: Prepared, folder: Path, device: to
     Raises:
         SettingsError: a name, an argument or a combination that cannot be used.
     """
-    dataset = prepared.dataset
+    dataset = with_statistics(prepared.dataset)
     seed_everything(settings.seed)
-    spec = input_spec(dataset)
+    task = load_task(settings.task, dataset, device, folder)
+    spec = task.spec()
     model = build_model(settings, spec, folder).to(device)
+    initialise(model, settings.init)
+    freeze(model, settings.train.freeze)
     pad_to = prepared.options.pad_to
-    labels = dataset.splits["train"].labels
-    loss = build_loss(settings.loss, dataset.classes, labels, device)
+    loss = task.build_loss(settings.loss)
     splits = {name: DeviceSplit(dataset, split, device, pad_to) for name, split in dataset.splits.items()}
-    majority = int(np.bincount(labels, minlength=len(dataset.classes)).argmax())
-    return Parts(settings, dataset, spec, device, model, loss, splits, majority)
+    return Parts(settings, dataset, spec, device, model, task, loss, splits)
 
 
 def seed_everything(seed: int) -> None:

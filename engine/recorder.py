@@ -9,13 +9,18 @@ from typing import Any
 import torch
 
 from engine.diagnosis import NON_FINITE_HINT, non_finite_cause
-from engine.optim import learning_rate
+from engine.layer_series import QUANTITIES
+from engine.optim import learning_rate, warmup_factor
 from engine.runs import append_event
 from engine.session import Session
 from engine.stepping import NonFiniteError, Outcome
 
 FETCH_STEPS, FETCH_SECONDS = 50, 0.25
 """On a GPU the values of so many steps are fetched at once, at the latest after so long."""
+
+_LAYER_STEPS, _LAYER_MARKS = 20, 10
+"""Gradient norms and update ratios of the layers are measured at one of at least so many steps, about so often an
+epoch."""
 
 _MARKS = 20
 """How often in an epoch its part that is done is noted."""
@@ -29,6 +34,7 @@ class Recorder:
         self._pending: list[tuple[int, float, Outcome, torch.Tensor]] = []
         self._fetched = time.perf_counter()
         self._mark_every = max(1, session.steps_per_epoch // _MARKS)
+        self._layers_every = max(_LAYER_STEPS, session.steps_per_epoch // _LAYER_MARKS)
 
     def step(self, outcome: Outcome, now: float) -> None:
         """Note the step that the loop has just made.
@@ -45,6 +51,15 @@ class Recorder:
                 self.flush()
         if loop.batch == 0 or loop.step % self._mark_every == 0 or loop.step == 1:
             self._mark()
+        values, layers = self._session.stepper.layer_values, self._session.layers
+        if values is not None and layers is not None:
+            for quantity, measured in zip(QUANTITIES, values, strict=True):
+                layers.log(loop.step, quantity, measured.tolist())
+
+    @property
+    def layers_due(self) -> bool:
+        """Whether the step to come is one at which the layers are measured."""
+        return (self._loop.step + 1) % self._layers_every == 0 or self._loop.step == 0
 
     def flush(self) -> None:
         """Fetch and note what the device holds of past steps: one wait for all of them."""
@@ -54,14 +69,16 @@ class Recorder:
         pending, self._pending = self._pending, []
         values = torch.stack([together for *_, together in pending]).tolist()
         for (step, now, outcome, _), (loss, right, norm) in zip(pending, values, strict=True):
-            self._record(step, now, (loss, right, None if outcome[2] is None else norm, outcome[3]))
+            known = (None if outcome[1] is None else right, None if outcome[2] is None else norm)
+            self._record(step, now, (loss, *known, outcome[3]))
 
     def rate(self) -> None:
         """The learning rate that the loop's step was made with: at every step where each may change it, else where it
         did and at the ends of epochs; there a change is an event too."""
         session, loop = self._session, self._loop
-        rate, before = learning_rate(session.optimizer), loop.lr
+        rate, before = learning_rate(session.optimizer) * warmup_factor(loop.step - 1, session.warmup_steps), loop.lr
         by_step = session.schedule is not None and session.schedule.interval == "step"
+        by_step = by_step or loop.step <= session.warmup_steps
         if by_step or rate != before or loop.batch == 0:
             session.series.log(loop.step, {"lr": rate})
         if rate != before and before is not None and not by_step:
@@ -74,9 +91,18 @@ class Recorder:
         if not loop.loss_count:
             return None
         loop.metrics["train/loss"] = loop.loss_sum / loop.loss_count
-        loop.metrics["train/accuracy"] = loop.accuracy_sum / loop.loss_count
-        loop.loss_sum, loop.accuracy_sum, loop.loss_count = 0.0, 0.0, 0
+        if loop.accuracy_count:
+            loop.metrics["train/accuracy"] = loop.accuracy_sum / loop.accuracy_count
+        loop.loss_sum, loop.accuracy_sum, loop.loss_count, loop.accuracy_count = 0.0, 0.0, 0, 0
         return loop.metrics["train/loss"]
+
+    def times(self) -> None:
+        """The seconds that each part of the training has taken so far."""
+        loop, watch = self._loop, self._session.stepper.watch
+        for part, seconds in watch.seconds.items():
+            loop.times[part] = loop.times.get(part, 0.0) + seconds
+            watch.seconds[part] = 0.0
+        self._session.series.log(loop.step, {f"time/{part}": seconds for part, seconds in loop.times.items()})
 
     def finding(self, level: str, message: str, **more: Any) -> None:
         """Tell something that was detected, in the events and in the log."""
@@ -107,16 +133,19 @@ class Recorder:
     def _record(self, step: int, now: float, outcome: Outcome) -> None:
         loss, right, norm, _ = outcome
         assert isinstance(loss, float)
-        assert isinstance(right, float)
         if not math.isfinite(loss):
             raise self.non_finite(f"the loss became {loss}", step)
-        values = {"train/loss": loss, "train/accuracy": right}
+        values = {"train/loss": loss}
+        if right is not None:
+            assert isinstance(right, float)
+            values["train/accuracy"] = right
+            self._loop.accuracy_sum += right
+            self._loop.accuracy_count += 1
         if norm is not None:
             values["train/grad_norm"] = float(norm)
         self._session.series.log(step, values, now)
         loop = self._loop
         loop.loss_sum += loss
-        loop.accuracy_sum += right
         loop.loss_count += 1
 
     def _mark(self) -> None:
@@ -130,5 +159,6 @@ class Recorder:
 def _together(outcome: Outcome) -> torch.Tensor:
     """Loss, share of right answers and gradient norm (0 where there is none) in one tensor, still on the device."""
     loss, right, norm, _ = outcome
-    values = [torch.as_tensor(value, dtype=torch.float32) for value in (loss, right, loss if norm is None else norm)]
+    known = (loss, loss if right is None else right, loss if norm is None else norm)
+    values = [torch.as_tensor(value, dtype=torch.float32) for value in known]
     return torch.stack(values)

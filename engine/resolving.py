@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MOST_RUNS = 10_000
 """A matrix of more runs than this is a mistake."""
 
+MANY_RUNS = 100
+"""More runs than this are asked about before they are begun."""
+
 
 def checked(
     table: Table, overrides: Sequence[Override], folder: Path, *, deep: bool, complete: bool = True
@@ -86,7 +89,7 @@ def resolve(file: ExperimentFile, name: str, overrides: Sequence[str] = ()) -> S
     experiment = _runnable(file, name)
     given = _parsed(overrides)
     first = next(combinations(_free(experiment.matrix, given)))
-    return _settings(file, experiment, (*first, *given))
+    return _each_fold(_settings(file, experiment, (*first, *given)))[0]
 
 
 def expand(file: ExperimentFile, name: str, overrides: Sequence[str] = (), seeds: int | None = None) -> list[Settings]:
@@ -114,12 +117,46 @@ def expand(file: ExperimentFile, name: str, overrides: Sequence[str] = (), seeds
         except ProblemsError as error:
             problems += error.problems
             continue
-        found += (
-            [msgspec.structs.replace(settings, seed=settings.seed + i) for i in range(many)] if many > 1 else [settings]
-        )
+        found += [
+            msgspec.structs.replace(each, seed=each.seed + i) for each in _each_fold(settings) for i in range(many)
+        ]
     if problems:
         raise ProblemsError(problems)
     return found
+
+
+def first_values(file: ExperimentFile, name: str, overrides: Sequence[str] = ()) -> list[Settings]:
+    """The settings of those runs in which each value of the matrix comes up once: enough to check a large one.
+
+    Raises:
+        NotFoundError: there is no such experiment.
+        SettingsError: everything that is wrong with any of them.
+    """
+    experiment = _runnable(file, name)
+    given = _parsed(overrides)
+    return [_settings(file, experiment, (*values, *given)) for values in each_value(_free(experiment.matrix, given))]
+
+
+def count_runs(file: ExperimentFile, name: str, overrides: Sequence[str] = (), seeds: int | None = None) -> int:
+    """How many runs `expand` would give; known without looking at each.
+
+    Raises:
+        NotFoundError: there is no such experiment.
+        SettingsError: it is of a kind that cannot be run.
+    """
+    experiment = _runnable(file, name)
+    runs = _seed_count(experiment, seeds)
+    for values in _free(experiment.matrix, _parsed(overrides)).values():
+        runs *= len(values)
+    return runs
+
+
+def _each_fold(settings: Settings) -> list[Settings]:
+    """The settings once for each fold, where they ask for folds without saying which."""
+    folds = settings.data.get("folds")
+    if not folds or settings.data.get("fold") is not None:
+        return [settings]
+    return [msgspec.structs.replace(settings, data={**settings.data, "fold": fold}) for fold in range(folds)]
 
 
 def _seed_count(experiment: Experiment, seeds: int | None) -> int:

@@ -10,6 +10,8 @@ from engine.annotations import got
 from engine.errors import SettingsError
 
 SPLITS = ("validation", "test", "train")
+SPLIT = re.compile(rf"{'|'.join(SPLITS)}|val_[A-Za-z0-9_]{{1,40}}")
+"""What a split may be called; val_… is one of several validation sets."""
 
 Rule = tuple[Callable[[Any], bool], str]
 _POSITIVE: Rule = (lambda v: v > 0, "must be greater than 0")
@@ -20,15 +22,9 @@ _UP_TO_ONE: Rule = (lambda v: 0 <= v <= 1, "must be from 0 to 1")
 _FILLED: Rule = (lambda v: v.strip() != "", "must not be empty")
 _SEED: Rule = (lambda v: 0 <= v < 2**32, "must be from 0 to 4294967295")
 _DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[0-9A-Za-z/-]{4,100}")
-SCORES = (
-    "loss",
-    "accuracy",
-    "balanced_accuracy",
-    "majority",
-    *(f"{mean}_{score}" for mean in ("macro", "weighted") for score in ("precision", "recall", "f1")),
-)
-"""What an evaluation during training measures of a split."""
-_METRIC = re.compile(rf"train/(loss|accuracy)|(val|test|train_split)/({'|'.join(SCORES)})")
+INITIALISERS = ("he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "orthogonal")
+_SET_NAME = re.compile(r"[A-Za-z0-9_]{1,40}")
+_METRIC = re.compile(r"(train|val|val_[A-Za-z0-9_]{1,40}|test|train_split)/[a-z][a-z0-9_]*")
 
 RULES: dict[str, Rule] = {
     "seed": _SEED,
@@ -42,7 +38,11 @@ RULES: dict[str, Rule] = {
     "train.epochs": _POSITIVE,
     "train.steps": _AT_LEAST_ONE,
     "train.minutes": _POSITIVE,
-    "train.batch_size": _AT_LEAST_ONE,
+    "train.batch_size": (lambda v: v == "max" or v >= 1, "must be at least 1"),
+    "train.ema": (lambda v: 0 < v < 1, "must be a decay above 0 and below 1, such as 0.999"),
+    "train.overfit_batches": _AT_LEAST_ONE,
+    "train.freeze": (lambda v: all(pattern.strip() for pattern in v), "must not hold an empty name"),
+    "init": (lambda v: v in INITIALISERS, f"must be one of {', '.join(INITIALISERS)}"),
     "train.accumulate": _AT_LEAST_ONE,
     "train.clip_grad_norm": _POSITIVE,
     "train.threads": (lambda v: 1 <= v <= 4096, "must be from 1 to 4096"),
@@ -50,11 +50,18 @@ RULES: dict[str, Rule] = {
     "train.early_stopping.min_delta": _NOT_NEGATIVE,
     "evaluate.batch_size": _AT_LEAST_ONE,
     "evaluate.splits": (
-        lambda v: all(split in SPLITS for split in v) and len(set(v)) == len(v),
-        'may hold "validation", "test" and "train", each once',
+        lambda v: all(SPLIT.fullmatch(split) for split in v) and len(set(v)) == len(v),
+        'may hold "validation", "test" and "train", and val_NAME for one of several validation sets, each once',
     ),
     "checkpoint.keep": _AT_LEAST_ONE,
-    "data.validation": _SHARE,
+    "data.validation": (
+        lambda v: is_validation_sets(v) if isinstance(v, dict) else 0 <= v < 1,
+        "must be a share from 0 to below 1, or several by name, such as"
+        ' { like_train = 0.1, like_test = { share = 0.1, of = "test" } }',
+    ),
+    "data.folds": (lambda v: 2 <= v <= 1000, "must be from 2 to 1000"),
+    "data.fold": _NOT_NEGATIVE,
+    "data.resize": (lambda v: 1 <= v <= 4096, "must be from 1 to 4096 pixels"),
     "data.test": _SHARE,
     "data.split_seed": _SEED,
     "data.limit": _AT_LEAST_ONE,
@@ -63,7 +70,7 @@ RULES: dict[str, Rule] = {
 for _key in ("checkpoint.monitor", "train.early_stopping.monitor"):
     RULES[_key] = (
         lambda v: _METRIC.fullmatch(v) is not None,
-        f"must be val/… or test/…, of {', '.join(SCORES)}; or train/loss, train/accuracy",
+        "must be a split and a metric, such as val/accuracy, test/loss or train/loss",
     )
 
 ARGUMENT_RULES: dict[str, Rule] = {
@@ -101,6 +108,20 @@ def broken_rule(rule: Rule | None, value: Any) -> str:
         return "" if all(map(test, items)) else message
     except TypeError:
         return ""  # a type the rule does not speak of, told elsewhere
+
+
+def is_validation_sets(value: dict[str, Any]) -> bool:
+    """Whether a table names validation sets, each with its share."""
+    return bool(value) and all(
+        _SET_NAME.fullmatch(str(name)) is not None and _is_validation_set(given) for name, given in value.items()
+    )
+
+
+def _is_validation_set(given: Any) -> bool:
+    if isinstance(given, dict):
+        known = set(given) <= {"share", "of"} and given.get("of", "train") in ("train", "test")
+        return known and "share" in given and _is_validation_set(given["share"])
+    return isinstance(given, (int, float)) and not isinstance(given, bool) and 0 < given < 1
 
 
 def parse_every(text: str) -> tuple[int, Literal["epoch", "step"]]:

@@ -15,11 +15,11 @@ from typing import Any
 
 import msgspec
 
-from engine import settings, signatures
+from engine import augment_settings, settings, signatures
 from engine.annotations import Form, form_of
-from engine.checks import AUTO, TYPED
+from engine.checks import AUTO, NESTED, TYPED
 from engine.merge import NAMED
-from engine.settings import DataOptions, EarlyStopping, Recipe, Settings, Sweep
+from engine.settings import DataOptions, Recipe, Settings, Sweep
 from engine.signatures import Parameter, Signature
 
 FILE = Path(__file__).parent / "experiments.schema.json"
@@ -84,9 +84,9 @@ def _version(package: str) -> str:
 @lru_cache(maxsize=1)
 def docstrings() -> dict[tuple[str, str], str]:
     """The docstring under each field of each struct of engine.settings; the struct's own under the empty name."""
-    tree = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
+    sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (settings, augment_settings)]
     found = {}
-    for node in tree.body:
+    for node in [node for source in sources for node in ast.parse(source).body]:
         if not isinstance(node, ast.ClassDef):
             continue
         found[node.name, ""] = ast.get_docstring(node) or ""
@@ -105,7 +105,7 @@ def _properties(kind: type[msgspec.Struct]) -> Schema:
     return {field.name: _field(kind, field) for field in msgspec.structs.fields(kind)}
 
 
-_TABLES: dict[str, type[msgspec.Struct]] = {**TYPED, "early_stopping": EarlyStopping, "sweep": Sweep}
+_TABLES: dict[str, type[msgspec.Struct]] = {**TYPED, **NESTED, "sweep": Sweep}
 
 
 def _field(kind: type[msgspec.Struct], field: msgspec.structs.FieldInfo) -> Schema:
@@ -114,13 +114,13 @@ def _field(kind: type[msgspec.Struct], field: msgspec.structs.FieldInfo) -> Sche
         described["description"] = text
     if field.name in _TABLES:
         table = _object(_properties(_TABLES[field.name]))
-        return described | ({"anyOf": [table, {"const": "none"}]} if field.name == "early_stopping" else table)
+        return described | ({"anyOf": [table, {"const": "none"}]} if field.name in NESTED else table)
     form = form_of(str(kind.__annotations__[field.name]))
     if field.default is not msgspec.NODEFAULT and field.default is not None:
         described["default"] = field.default
     if field.name == "matrix":
         return described | {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}
-    if field.name == "every":
+    if field.name in ("every", "warmup"):
         return described | {"type": "string", "pattern": r"^\s*0*[1-9]\d*\s*(epoch|step)s?\s*$"}
     return described | _of(form)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,24 +11,30 @@ from typing import Any
 import msgspec
 import torch
 
-from engine import checkpoint
+from engine import checkpoint, signatures
+from engine.augment import Augmentation
+from engine.average import WeightAverage
+from engine.batch_size import with_batch_size
 from engine.batches import TrainBatches
 from engine.checkpoints import list_checkpoints
 from engine.errors import DataError, SettingsError
 from engine.heartbeat import Heartbeat
 from engine.interrupts import Interrupts
 from engine.jsonio import write_json
+from engine.layer_series import LayerWriter
 from engine.layers import model_table
 from engine.loop_state import Every, LoopState, every
 from engine.metrics import mode_of
+from engine.model_options import tune
 from engine.optim import Schedule, build_optimizer, build_schedule
 from engine.parts import Parts, build_parts, choose_device, prefix_of
 from engine.randomness import random_states
 from engine.records import RunInfo, RunPaths
 from engine.resume import limits
+from engine.rules import parse_every
 from engine.runs import append_event
 from engine.series import SeriesWriter
-from engine.settings import Settings, Train
+from engine.settings import DataOptions, Settings, Train
 from engine.splits import prepare
 from engine.stepping import Stepper
 from engine.summary import data_changed, summarise
@@ -68,6 +75,10 @@ class Session:
     heartbeat: Heartbeat
     interrupts: Interrupts
     series: SeriesWriter
+    average: WeightAverage | None = None
+    """The moving average of the weights, which is what is evaluated and kept."""
+    layers: LayerWriter | None = None
+    warmup_steps: int = 0
     loop: LoopState = field(default_factory=LoopState)
     saved_step: int | None = None
     """The step of the newest checkpoint, None before the first one."""
@@ -94,7 +105,13 @@ class Session:
             "scaler": None if scaler is None else scaler.state_dict(),
             "random": random_states(self.parts.device),
             "threads": torch.get_num_threads(),
+            # what is trained, where the checkpoint's own weights are its average
+            "weights": None if self.average is None else {k: v.clone() for k, v in self.model.state_dict().items()},
         }
+
+    def evaluated_weights(self) -> contextlib.AbstractContextManager[None]:
+        """Within this context the model has the weights that count: their average, where one is kept."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
 
 
 def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupts: Interrupts) -> Session:
@@ -105,9 +122,9 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
         DataError: data that cannot be learnt from.
         NoDeviceError: there is no such device.
     """
-    settings = _settings(info)
     folder = Path(info.folder) if info.folder else Path.cwd()
     device = choose_device(heartbeat.state.device or str(info.device.get("name") or "cpu"))
+    settings = with_batch_size(_settings(info), paths, interrupts)
     prepared = prepare(settings, folder)
     summary = summarise(prepared)
     if not paths.data.exists():
@@ -124,7 +141,8 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
     write_json(paths.model, {"name": settings.model["name"], **table})
     _configure_torch(settings.train, device, table["multiplications"])
     print(f"{settings.model['name']}: {table['parameters']:,} parameters, on {device}", flush=True)
-    return _assemble(paths, info, settings, parts, prepared.options.bucket, heartbeat, interrupts)
+    tune(parts.model, settings.train)
+    return _assemble(paths, info, settings, parts, prepared.options, heartbeat, interrupts)
 
 
 def _settings(info: RunInfo) -> Settings:
@@ -142,7 +160,7 @@ for each other at every layer; on a busy machine that takes a hundred times as l
 def _configure_torch(train: Train, device: torch.device, multiplications: int) -> None:
     if train.threads is not None:
         torch.set_num_threads(train.threads)
-    elif multiplications * train.batch_size <= _SMALL and device.type == "cpu":
+    elif multiplications * train.samples <= _SMALL and device.type == "cpu":
         torch.set_num_threads(1)
     if device.type == "cuda" and train.deterministic:
         # warn_only: an operation without a deterministic kernel is named in the log and goes on
@@ -169,23 +187,28 @@ def _assemble(
     info: RunInfo,
     settings: Settings,
     parts: Parts,
-    bucket: bool,
+    options: DataOptions,
     heartbeat: Heartbeat,
     interrupts: Interrupts,
 ) -> Session:
     train = settings.train
+    for split in parts.splits.values():
+        split.channels_last = train.channels_last
     batches = TrainBatches(
         parts.splits["train"],
-        train.batch_size,
+        train.samples,
         settings.seed,
         shuffle=train.shuffle,
         drop_last=train.drop_last,
-        bucket=bucket,
+        bucket=options.bucket,
+        augment=_augmentation(settings, parts, options),
     )
     steps_per_epoch = -(-batches.count // train.accumulate)
     ends = _limits(train, limits(paths), steps_per_epoch)
-    monitor, mode = _monitor(settings, parts)
-    optimizer = build_optimizer(settings.optimizer, parts.model.parameters())
+    monitor, mode = _monitor(settings, parts, Path(info.folder) if info.folder else Path.cwd())
+    optimizer = build_optimizer(settings.optimizer, parts.model.named_parameters())
+    warmup_steps = _warmup_steps(train, steps_per_epoch)
+    stepper = Stepper(parts.model, parts.task, parts.loss, optimizer, train, parts.device, warmup_steps)
     # fitted to the length the run was launched with: a schedule does not stretch when the run is continued
     planned = _limits(train, {}, steps_per_epoch).steps
     epochs = None if planned is None else math.ceil(planned / steps_per_epoch)
@@ -198,7 +221,7 @@ def _assemble(
         batches=batches,
         optimizer=optimizer,
         schedule=schedule,
-        stepper=Stepper(parts.model, parts.loss, optimizer, train, parts.device),
+        stepper=stepper,
         limits=ends,
         steps_per_epoch=steps_per_epoch,
         evaluate_every=every(settings.evaluate.every),
@@ -208,9 +231,28 @@ def _assemble(
         heartbeat=heartbeat,
         interrupts=interrupts,
         series=SeriesWriter(paths.series),
+        average=None if train.ema is None else WeightAverage(parts.model, train.ema),
+        layers=LayerWriter(paths.series, stepper.layers.layers),
+        warmup_steps=warmup_steps,
     )
     checkpoint.check_savable(session.training_state())
     return session
+
+
+def _augmentation(settings: Settings, parts: Parts, options: DataOptions) -> Augmentation | None:
+    """What the train split's images are put through; nothing where a few batches are to be learnt by heart."""
+    if options.augment is None or settings.train.overfit_batches is not None:
+        return None
+    channels, height, width = parts.spec.shape
+    mean = None if parts.dataset.normalize is None else parts.dataset.normalize[0]
+    return Augmentation(options.augment, (channels, height, width), mean, settings.seed, parts.device)
+
+
+def _warmup_steps(train: Train, steps_per_epoch: int) -> int:
+    if train.warmup is None:
+        return 0
+    count, unit = parse_every(train.warmup)
+    return count if unit == "step" else count * steps_per_epoch
 
 
 def _limits(train: Train, grown: dict[str, float], steps_per_epoch: int) -> Limits:
@@ -231,7 +273,16 @@ def evaluated_splits(settings: Settings, parts: Parts) -> list[str]:
     Raises:
         SettingsError: another one does not exist.
     """
-    wanted = [name for name in settings.evaluate.splits if name != "validation" or name in parts.splits]
+    if settings.train.overfit_batches is not None:
+        return ["train"]
+    several = [name for name in parts.splits if name.startswith("val_")]
+    wanted: list[str] = []
+    for name in settings.evaluate.splits:
+        # validation stands for all validation sets, and is passed over where there is none
+        wanted += (
+            [*several, *(["validation"] if "validation" in parts.splits else [])] if name == "validation" else [name]
+        )
+    wanted = list(dict.fromkeys(wanted))
     for name in wanted:
         if name not in parts.splits:
             known = ", ".join(parts.splits)
@@ -239,11 +290,15 @@ def evaluated_splits(settings: Settings, parts: Parts) -> list[str]:
     return wanted
 
 
-def _monitor(settings: Settings, parts: Parts) -> tuple[str, str]:
+def _monitor(settings: Settings, parts: Parts, folder: Path) -> tuple[str, str]:
     """The metric that decides which checkpoint is best, and its direction."""
     splits = evaluated_splits(settings, parts)
+    usual = signatures.task(settings.task, folder).monitor
+    if settings.train.overfit_batches is not None:  # whatever is watched otherwise: there is but one split
+        return f"train_split/{usual}", mode_of(usual)
     given = settings.checkpoint.monitor
-    monitor = given or ("val/accuracy" if "validation" in splits else "train/loss")
+    validation = next((prefix_of(name) for name in splits if name.startswith("val")), None)
+    monitor = given or ("train/loss" if validation is None else f"{validation}/{usual}")
     wanted = [monitor]
     if settings.train.early_stopping is not None and settings.train.early_stopping.monitor:
         wanted.append(settings.train.early_stopping.monitor)

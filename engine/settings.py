@@ -10,6 +10,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.augment_settings import Augment
+
+
+class ValidationSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One of several validation sets."""
+
+    share: float
+    """Share of the split it is taken from."""
+    of: Literal["train", "test"] = "train"
+    """The split it is taken from, and missing in afterwards."""
+
 
 class EarlyStopping(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Stop when the monitored metric has not improved for a while."""
@@ -33,8 +44,8 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Optimizer steps."""
     minutes: float | None = None
     """Minutes of training, all sittings together."""
-    batch_size: int = 64
-    """Samples in a batch; an optimizer step takes `batch_size * accumulate`."""
+    batch_size: int | Literal["max"] = 64
+    """Samples in a batch; an optimizer step takes `batch_size * accumulate`. "max" finds the largest that fits."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one optimizer step."""
     clip_grad_norm: float | None = None
@@ -51,6 +62,31 @@ class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Leave out the last, smaller batch of an epoch."""
     early_stopping: EarlyStopping | None = None
     """Stop when nothing improves; "none" switches an inherited one off."""
+    warmup: str | None = None
+    """Raise the learning rate linearly from 0 during this time, such as "500 steps" or "1 epoch"."""
+    ema: float | None = None
+    """Decay of an exponential moving average of the weights, which is what is evaluated and kept; such as 0.999."""
+    overfit_batches: int | None = None
+    """Train on so many batches only, again and again, and score those: a sound model learns them by heart."""
+    freeze: list[str] = msgspec.field(default_factory=list)
+    """Parameters that are not trained, by name: "features.*", "layer1.*"; `engine show` lists the names."""
+    checkpoint_gradients: bool = False
+    """Compute activations again in the backward pass instead of keeping them: less memory, a third more time."""
+    compile: bool = False
+    """Compile the model with torch.compile; needs a C++ compiler on a CPU."""
+    channels_last: bool = False
+    """Keep images with their channels last in memory, which convolutions on recent devices are faster with."""
+
+    @property
+    def samples(self) -> int:
+        """Samples in a batch.
+
+        Raises:
+            ValueError: "max" has not been found yet.
+        """
+        if isinstance(self.batch_size, str):
+            raise ValueError('train.batch_size = "max" is found when the run starts')
+        return self.batch_size
 
 
 class Evaluate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,8 +118,13 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     name: str
     """A data set of engine/data, or package.module:callable beside the file."""
-    validation: float = 0.0
-    """Share of the train split set aside for validation, seeded and stratified."""
+    validation: float | dict[str, Any] = 0.0
+    """Share of the train split set aside for validation, seeded and stratified. Several validation sets by name, each
+    with a share, or { share = 0.1, of = "test" }."""
+    folds: int | None = None
+    """Cross-validation: one run for each of so many parts of the train split, that part being its validation split."""
+    fold: int | None = None
+    """Which of the folds is the validation split, counted from 0; left out, there is one run for each."""
     test: float | None = None
     """Share set aside as test split where the data set brings none; 0.2 when absent."""
     split_seed: int = 0
@@ -98,6 +139,10 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Pad every sequence to this length instead of to the longest of its batch."""
     bucket: bool = True
     """Put sequences of like length into one batch."""
+    resize: int | None = None
+    """Bring images to this height and width, in every split."""
+    augment: Augment | None = None
+    """Change the train split's images at random, batch by batch; "none" switches an inherited one off."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -109,6 +154,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Why it is run; the journal entry of a run begins with it."""
     tags: list[str] = msgspec.field(default_factory=list)
     """Words to find runs by."""
+    task: str = "classification"
+    """What is learnt: a file of engine/tasks, or package.module:Class; the data set's own when left out."""
     seed: int = 0
     """Of the weights' initial values, the order of the samples and dropout."""
     device: str = "auto"
@@ -129,8 +176,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """When and on what to evaluate."""
     checkpoint: CheckpointSettings = CheckpointSettings()
     """When to save, what to keep, and which one is the best."""
+    init: str | None = None
+    """How weights begin: he_normal, he_uniform, glorot_normal, glorot_uniform, orthogonal; the model's own when absent."""
     init_from: str | None = None
-    """`e0031:best` or an experiment's name: weights only."""
+    """`e0031:best`, an experiment's name, or a .safetensors file: weights only."""
     test_with: Literal["best", "last"] = "best"
     """The checkpoint whose test score is the run's; the other's is recorded too."""
     data_dir: str | None = None

@@ -20,8 +20,11 @@ from engine.text import printable
 
 __all__ = ["Parameter", "Signature", "dataset", "loss", "model", "names", "optimizer", "own_module", "scheduler"]
 
+TASK = "classification"
+"""What is learnt where neither the settings nor the data set say."""
 _OWN = {"data": "load", "model": "build"}
 _NOT_SETTABLE = {
+    "data": {"task"},
     "optimizer": {"params"},
     "scheduler": {"optimizer", "last_epoch", "verbose"},
     "loss": {"size_average", "reduce"},
@@ -66,25 +69,10 @@ def loss(name: str) -> Signature:
     """The signature of a torch.nn loss, inherited arguments included.
 
     Raises:
-        SettingsError: there is no such loss, or it takes something other than outputs and labels.
+        SettingsError: there is no such loss, or no task takes it.
     """
-    if name in _REFUSED_LOSSES:
-        raise SettingsError(
-            f"the loss {name} takes more than outputs and labels", hint=f"known: {', '.join(names('loss'))}"
-        )
     _known("torch.nn has no loss", name, names("loss"))
     return _settable(class_signature(_package("torch") / "nn" / "modules" / "loss.py", name, name), "loss")
-
-
-_REFUSED_LOSSES = (
-    "CTCLoss",
-    "CosineEmbeddingLoss",
-    "GaussianNLLLoss",
-    "LinearCrossEntropyLoss",
-    "MarginRankingLoss",
-    "TripletMarginLoss",
-    "TripletMarginWithDistanceLoss",
-)
 
 
 def dataset(name: str, folder: Path) -> Signature:
@@ -93,7 +81,92 @@ def dataset(name: str, folder: Path) -> Signature:
     Raises:
         SettingsError: there is none of that name, or its source cannot be read.
     """
-    return _component("data", name, folder)
+    return _settable(_component("data", name, folder), "data")
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskSignature:
+    """What a task says of itself: the constants of its file."""
+
+    name: str
+    losses: tuple[str, ...]
+    """The losses it can be trained with, the usual one first."""
+    scores: tuple[str, ...]
+    """What an evaluation during training measures of a split."""
+    trained: tuple[str, ...]
+    """What each training step measures."""
+    monitor: str
+    """The score that decides which checkpoint is best."""
+    file: Path
+
+    def measures(self, metric: str) -> bool:
+        """Whether a metric such as "val/accuracy" is measured."""
+        split, _, score = metric.partition("/")
+        return score in (self.trained if split == "train" else self.scores)
+
+
+def task(name: str, folder: Path) -> TaskSignature:
+    """A task: a file of engine/tasks, or `package.module:Class` found in `folder`.
+
+    Raises:
+        SettingsError: there is none of that name, or its file lacks a constant.
+    """
+    if ":" not in name:
+        _known("there is no task", name.replace("-", "_"), tasks())
+        return _task(name.replace("-", "_"), _TASKS / f"{name.replace('-', '_')}.py")
+    module, _ = split_spec(name)
+    file = user_file(module, folder)
+    if file is None:
+        raise SettingsError(
+            f"'{printable(name)}': there is no {module.replace('.', '/')}.py in {folder}",
+            hint=f"known tasks: {', '.join(tasks())}",
+        )
+    return _task(name, file)
+
+
+def tasks() -> list[str]:
+    """The names of the engine's own tasks."""
+    return list(_tasks_at(_TASKS.stat().st_mtime))
+
+
+_TASKS = Path(__file__).parent / "tasks"
+
+
+@lru_cache(maxsize=8)
+def _tasks_at(_stamp: float) -> tuple[str, ...]:
+    return tuple(sorted(file.stem for file in _TASKS.glob("[!_]*.py")))
+
+
+def _task(name: str, file: Path) -> TaskSignature:
+    text = text_of(file)
+    found = {key: _constant(text, key) for key in ("LOSSES", "SCORES", "TRAINED", "MONITOR")}
+    for key, value in found.items():
+        if not value or not isinstance(value, str if key == "MONITOR" else tuple):
+            raise SettingsError(
+                f"{file}: the task '{printable(name)}' does not say its {key}",
+                hint='a task\'s file has the constants LOSSES, SCORES, TRAINED (tuples of strings) and MONITOR = "accuracy"',
+            )
+    return TaskSignature(name, found["LOSSES"], found["SCORES"], found["TRAINED"], found["MONITOR"], file)
+
+
+@lru_cache(maxsize=512)
+def _constant(text: str, name: str) -> Any:
+    """The literal value that a module gives a name at its top; None where there is none."""
+    match = re.search(rf"^{name}\s*(?::[^=\n]*)?=\s*(\([^)]*\)|[^\n#]+)", text, re.MULTILINE)
+    try:
+        return ast.literal_eval(match[1].strip()) if match else None
+    except (ValueError, SyntaxError):
+        return None
+
+
+def task_of_dataset(name: str, folder: Path) -> str:
+    """The task a data set is made for: the `TASK` of its file, else classification."""
+    try:
+        file = dataset(name, folder).file
+    except SettingsError:
+        return TASK
+    found = _constant(text_of(file), "TASK")
+    return found if isinstance(found, str) else TASK
 
 
 def model(name: str, folder: Path) -> Signature:
@@ -116,11 +189,18 @@ def names(kind: str) -> list[str]:
         refused = (*_REFUSED_SCHEDULERS, "LRScheduler")
         return sorted(n for n in exported if n[:1].isupper() and n not in refused)
     if kind == "loss":
-        exported = _exported(_package("torch") / "nn" / "modules" / "loss.py")
-        return sorted(n for n in exported if n.endswith("Loss") and n not in _REFUSED_LOSSES)
+        return list(_losses(tuple(tasks())))
     if kind == "torchvision":
         return sorted(f"torchvision:{n}" for n in _torchvision_files())
     return sorted(_own_files(kind))
+
+
+@lru_cache(maxsize=4)
+def _losses(known: tuple[str, ...]) -> tuple[str, ...]:
+    """The torch.nn losses that some task takes."""
+    exported = _exported(_package("torch") / "nn" / "modules" / "loss.py")
+    taken = {loss for name in known for loss in task(name, Path()).losses}
+    return tuple(sorted(n for n in exported if n in taken))
 
 
 # ------------------------------------------------------------------------------------------------ where the sources are

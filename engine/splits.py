@@ -19,13 +19,15 @@ from engine.dataset import Dataset, Split
 from engine.dataset_check import check_dataset, check_finite
 from engine.duplicates import across, fingerprint, group_numbers, input_digests, known_rows, row_digests
 from engine.errors import DataError, SettingsError
-from engine.settings import DataOptions, Settings
+from engine.rules import RULES, is_validation_sets
+from engine.settings import DataOptions, Settings, ValidationSet
+from engine.signatures import TASK
 from engine.stratify import choose, share_of
 
 TEST_SHARE = 0.2
 """What is set aside as test split where a data set brings none and the settings say nothing."""
 
-_TEST, _LIMIT, _VALIDATION = 1, 2, 3
+_TEST, _LIMIT, _VALIDATION, _FOLD, _OVERFIT, _SETS = 1, 2, 3, 4, 5, 100
 """Purposes that keep the choices of one `split_seed` apart."""
 
 
@@ -65,11 +67,13 @@ def prepare(settings: Settings, folder: Path) -> Prepared:
     """
     started = time.perf_counter()
     options, own = split_table(settings.data)
-    dataset = load(options.name, own, data_root(settings.data_dir), folder)
+    dataset = load(options.name, own, data_root(settings.data_dir), folder, settings.task)
     dataset = _limited(_with_test(dataset, options), options)
     source = dataset.splits["train"]
-    dataset = _with_validation(dataset, options)
-    return _finish(dataset, source, options, own, started)
+    dataset = _with_fold(dataset, options) if options.folds else _with_validation(dataset, options)
+    if settings.train.overfit_batches is not None:
+        dataset = _only_batches(dataset, settings.train.overfit_batches * settings.train.samples, options)
+    return _finish(_resized(dataset, options), source, options, own, started)
 
 
 def prepare_own(settings: Settings, folder: Path) -> Prepared:
@@ -81,7 +85,7 @@ def prepare_own(settings: Settings, folder: Path) -> Prepared:
     """
     started = time.perf_counter()
     given, own = split_table(settings.data)
-    dataset = load(given.name, own, data_root(settings.data_dir), folder)
+    dataset = load(given.name, own, data_root(settings.data_dir), folder, settings.task)
     return _finish(dataset, dataset.splits["train"], DataOptions(name=given.name), own, started)
 
 
@@ -103,9 +107,12 @@ def split_table(table: Mapping[str, Any]) -> tuple[DataOptions, dict[str, Any]]:
 
 
 def _check_options(options: DataOptions) -> None:
-    for key, share in (("validation", options.validation), ("test", options.test)):
+    validation = None if isinstance(options.validation, dict) else options.validation
+    for key, share in (("validation", validation), ("test", options.test)):
         if share is not None and not (math.isfinite(share) and 0 <= share < 1):
             raise SettingsError(f"data.{key} = {share}: it is a share of the samples, from 0 to below 1")
+    if isinstance(options.validation, dict) and not is_validation_sets(options.validation):
+        raise SettingsError(f"data.validation: {RULES['data.validation'][1]}")
     for key, count in (("limit", options.limit), ("pad_to", options.pad_to)):
         if count is not None and count < 1:
             raise SettingsError(
@@ -115,8 +122,8 @@ def _check_options(options: DataOptions) -> None:
         raise SettingsError(f"data.split_seed = {options.split_seed}: it must be from 0 to 2**63 - 1")
 
 
-def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset:
-    """Load a data set by name with its own arguments, and check that it is one.
+def load(name: str, own: Mapping[str, Any], root: Path, folder: Path, task: str = TASK) -> Dataset:
+    """Load a data set by name with its own arguments, and check that it is one; `task` is given to those that ask.
 
     Raises:
         DataError: the data is missing, damaged, or cannot be learnt from.
@@ -127,14 +134,30 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path) -> Dataset
     path = arguments.get("path")
     if isinstance(path, str):
         arguments["path"] = str(locate(path, folder) or path)
+    parameters = inspect.signature(function).parameters
+    if "task" in parameters:
+        arguments["task"] = task
     try:
         inspect.signature(function).bind(root, **arguments)
     except TypeError as error:
-        known = [p for p in inspect.signature(function).parameters if p != "root"]
+        known = [p for p in parameters if p not in ("root", "task")]
         raise SettingsError(
             f"data set {name!r}: {error}", hint=f"its arguments: {', '.join(known) or 'none'}"
         ) from None
-    return check_dataset(function(root, **arguments), name)
+    dataset = check_dataset(function(root, **arguments), name)
+    if task == TASK:
+        _refuse_other_labels(dataset.splits["train"], name)
+    return dataset
+
+
+def _refuse_other_labels(train: Split, name: str) -> None:
+    """Labels that no classifier takes are most likely a slip: one of the user's own data sets may give anything."""
+    if train.form != "class":
+        raise DataError(
+            f"data set {name!r}: labels of shape {train.labels.shape}, of {train.labels.dtype}; classes are whole"
+            " numbers, one a sample: (n,)",
+            hint='where they are meant so, name what is learnt: task = "regression", for one',
+        )
 
 
 def _load_function(name: str, folder: Path) -> Callable[..., Any]:
@@ -162,25 +185,85 @@ def _with_validation(dataset: Dataset, options: DataOptions) -> Dataset:
             f" ({len(dataset.splits['validation']):,} samples)",
             hint="leave data.validation out",
         )
-    return _cut(dataset, "validation", options.validation, options, _VALIDATION)
+    if not isinstance(options.validation, dict):
+        return _cut(dataset, "validation", options.validation, options, _VALIDATION)
+    if "test" not in dataset.splits and any(_set(given).of == "test" for given in options.validation.values()):
+        raise SettingsError("data.validation takes a set from the test split, and there is none", hint="set data.test")
+    for position, (name, given) in enumerate(options.validation.items()):
+        wanted = _set(given)
+        dataset = _cut(dataset, f"val_{name}", wanted.share, options, _SETS + position, wanted.of)
+    return dataset
 
 
-def _cut(dataset: Dataset, part: str, share: float, options: DataOptions, purpose: int) -> Dataset:
-    """Move a share of the train split to a new one."""
+def _set(given: Any) -> ValidationSet:
+    return ValidationSet(**given) if isinstance(given, dict) else ValidationSet(share=given)
+
+
+def _with_fold(dataset: Dataset, options: DataOptions) -> Dataset:
+    """Make one of the folds of the train split its validation split: stratified, duplicates on one side."""
+    assert options.folds is not None
+    if any(name.startswith("val") for name in dataset.splits):
+        raise SettingsError(
+            f"data.folds = {options.folds}: {options.name} brings a validation split of its own",
+            hint="leave data.folds out",
+        )
+    train = dataset.splits["train"]
+    left = np.arange(len(train))
+    rows = left[:0]
+    for fold in range((options.fold or 0) + 1):
+        part = train.take(left)
+        groups = group_numbers(input_digests(part)) if options.group_duplicates else None
+        count = round(len(part) / (options.folds - fold))
+        last = fold == options.folds - 1
+        taken = (
+            np.arange(len(part))
+            if last
+            else choose(part.strata, count, seed=options.split_seed, purpose=_FOLD, groups=groups, leave_one=False)
+        )
+        rows, left = left[taken], np.delete(left, taken)
+    rest = np.setdiff1d(np.arange(len(train)), rows, assume_unique=True)
+    if not len(rows) or not len(rest):
+        raise DataError(
+            f"data.folds = {options.folds} of {len(train):,} samples leaves an empty fold", hint="take fewer"
+        )
+    return replace(dataset, splits={**dataset.splits, "train": train.take(rest), "validation": train.take(rows)})
+
+
+def _only_batches(dataset: Dataset, count: int, options: DataOptions) -> Dataset:
+    """So many samples of the train split and nothing else, to be learnt by heart."""
+    train = dataset.splits["train"]
+    if count < len(train):
+        train = train.take(choose(train.strata, count, seed=options.split_seed, purpose=_OVERFIT, leave_one=False))
+    return replace(dataset, splits={"train": train})
+
+
+def _resized(dataset: Dataset, options: DataOptions) -> Dataset:
+    for key, value in (("resize", options.resize), ("augment", options.augment)):
+        if value is not None and dataset.kind != "image":
+            raise SettingsError(
+                f"data.{key} is for images; {options.name} has {dataset.kind} inputs", hint="leave it out"
+            )
+    return dataset if options.resize is None else replace(dataset, resize=options.resize)
+
+
+def _cut(
+    dataset: Dataset, part: str, share: float, options: DataOptions, purpose: int, source: str = "train"
+) -> Dataset:
+    """Move a share of a split, the train split where nothing else is said, to a new one."""
     if not share:
         return dataset
-    train = dataset.splits["train"]
+    train = dataset.splits[source]
     count = share_of(len(train), share)
     groups = group_numbers(input_digests(train)) if options.group_duplicates else None
-    rows = choose(train.labels, count, seed=options.split_seed, purpose=purpose, groups=groups)
+    rows = choose(train.strata, count, seed=options.split_seed, purpose=purpose, groups=groups)
     rest = np.setdiff1d(np.arange(len(train)), rows, assume_unique=True)
     if not len(rows) or not len(rest):
         raise DataError(
             f"data.{part} = {share} of {len(train):,} samples leaves "
-            f"{'no ' + part if not len(rows) else 'no train'} split: {_why_empty(groups)}",
+            f"{'no ' + part if not len(rows) else 'no ' + source} split: {_why_empty(groups)}",
             hint=f"give more samples, or another data.{part}",
         )
-    return replace(dataset, splits={**dataset.splits, "train": train.take(rest), part: train.take(rows)})
+    return replace(dataset, splits={**dataset.splits, source: train.take(rest), part: train.take(rows)})
 
 
 def _why_empty(groups: NDArray[np.int64] | None) -> str:
@@ -193,9 +276,9 @@ def _limited(dataset: Dataset, options: DataOptions) -> Dataset:
     train = dataset.splits["train"]
     if options.limit is None or options.limit >= len(train):
         return dataset
-    rows = choose(train.labels, options.limit, seed=options.split_seed, purpose=_LIMIT, leave_one=False)
+    rows = choose(train.strata, options.limit, seed=options.split_seed, purpose=_LIMIT, leave_one=False)
     limited = train.take(rows)
-    if len(np.unique(limited.labels)) < 2:
+    if limited.form == "class" and len(np.unique(limited.labels)) < 2:
         raise SettingsError(
             f"data.limit = {options.limit} leaves samples of one class only; there is nothing to learn",
             hint=f"give at least {len(dataset.classes)}, one for each class",
@@ -218,7 +301,7 @@ def _finish(dataset: Dataset, source: Split, options: DataOptions, own: dict[str
 
 
 def _refuse_leak(found: Mapping[str, Mapping[str, int]], dataset: Dataset) -> None:
-    for part in ("validation", "test"):
+    for part in sorted(dataset.splits.keys() - {"train"}, key=lambda name: (name == "test", name)):
         rows = found.get(f"train/{part}", {"rows": 0})["rows"]
         if rows:
             raise DataError(

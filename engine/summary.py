@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Part of every key: counted up when summaries or splits come to mean something else."""
 
-_IRRELEVANT = {"pad_to", "bucket", "leak"}
+_IRRELEVANT = {"pad_to", "bucket", "leak", "resize", "augment"}
 """Options that change neither splits nor counts."""
 
 _FOLDERS = 5_000
@@ -40,14 +40,14 @@ def summarise(prepared: Prepared) -> dict[str, Any]:
     """What data.json holds: classes and counts by split, shapes, the majority class, duplicates across splits."""
     dataset, source = prepared.dataset, prepared.source
     train = _counts(source, dataset.classes)
-    largest = max(train["classes"], key=train["classes"].__getitem__)
     summary: dict[str, Any] = {
         "name": prepared.options.name,
         "kind": dataset.kind,
         "shape": list(dataset.splits["train"].inputs.shape[1:]),
         "classes": list(dataset.classes),
         "splits": {name: _counts(dataset.splits[name], dataset.classes) for name in _in_order(dataset.splits)},
-        "majority": {"class": largest, "share": train["classes"][largest] / train["count"]},
+        "labels": source.form,
+        "majority": _majority(train) if source.form == "class" else None,
         "duplicates": prepared.duplicates,
         "duplicate_inputs": prepared.duplicate_inputs,
         "fingerprint": prepared.fingerprint,
@@ -64,16 +64,40 @@ def summarise(prepared: Prepared) -> dict[str, Any]:
 
 
 def _in_order(splits: Mapping[str, Split]) -> list[str]:
-    known = ("train", "validation", "test")
-    return [*(name for name in known if name in splits), *(name for name in splits if name not in known)]
+    return sorted(splits, key=lambda name: (name != "train", name == "test"))
 
 
 def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, Any]:
-    """How many samples a split has of each class."""
+    """How many samples a split has of each class, how many tokens of each symbol, or what its quantities are like."""
     import numpy as np
 
-    counts = np.bincount(split.labels, minlength=len(classes)).tolist()
+    if split.form == "numbers":
+        return {"count": len(split), "quantities": _quantities(split, classes)}
+    labels = split.labels
+    if split.label_lengths is not None:  # padding counts for nothing
+        labels = labels[np.arange(labels.shape[1]) < split.label_lengths[:, None]]
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
     return {"count": len(split), "classes": dict(zip(classes, counts, strict=True))}
+
+
+def _quantities(split: Split, names: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Mean, deviation and range of each quantity."""
+    columns = split.labels.reshape(len(split), -1).astype("f8").T
+    return {
+        name: {
+            "mean": float(values.mean()),
+            "deviation": float(values.std()),
+            "least": float(values.min()),
+            "most": float(values.max()),
+        }
+        for name, values in zip(names, columns, strict=True)
+    }
+
+
+def _majority(train: dict[str, Any]) -> dict[str, Any]:
+    """The most frequent class and its share of the split."""
+    largest = max(train["classes"], key=train["classes"].__getitem__)
+    return {"class": largest, "share": train["classes"][largest] / train["count"]}
 
 
 # ------------------------------------------------------------------------------------------------------ kept summaries

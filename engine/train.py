@@ -7,19 +7,16 @@ import time
 
 from engine import checkpoint
 from engine.checkpoints import epoch_alias, prune, set_link
-from engine.diagnosis import diagnose
 from engine.evaluation_file import Moment, evaluation_content, store_evaluation
-from engine.measure import Measured, measure
-from engine.metrics import is_better, mode_of, scores
+from engine.measure import measure
+from engine.metrics import is_better, mode_of
 from engine.parts import prefix_of
 from engine.progress import Progress
 from engine.recorder import Recorder
 from engine.runs import append_event
 from engine.session import Session, evaluated_splits
 from engine.stepping import NonFiniteError, Outcome
-
-LOGGED = ("loss", "accuracy", "macro_f1", "balanced_accuracy")
-"""The scores of an evaluation that become series."""
+from engine.task import Evaluation
 
 
 class Training:
@@ -66,7 +63,10 @@ class Training:
         """Score the splits that are watched, tell what is found, and see whether this is the best so far."""
         self._recorder.flush()
         session, loop = self.session, self.loop
-        measured = [self._measure(split) for split in self._splits]
+        session.stepper.watch.restart()
+        with session.evaluated_weights():
+            measured = [self._measure(split) for split in self._splits]
+        session.stepper.watch.lap("evaluation")
         complete = [answers for answers in measured if answers is not None]
         if len(complete) < len(measured):
             return  # a stop was asked for meanwhile: this evaluation is made when the run goes on
@@ -76,6 +76,7 @@ class Training:
         if not self._splits:
             self._tell_evaluated(None, {})
         loop.evaluated_step = loop.step
+        self._recorder.times()
         self._judge()
         if session.schedule is not None and session.schedule.interval == "metric":
             self._advance_schedule(loop.metrics.get(session.monitor))
@@ -97,15 +98,19 @@ class Training:
         session, loop, paths = self.session, self.loop, self.session.paths
         self._recorder.refuse_non_finite_weights()
         self._progress.count_seconds()
-        folder = checkpoint.save(
-            paths,
-            model=session.model,
-            training=session.training_state(),
-            loop=vars(loop),
-            epoch=session.epochs_done,
-            step=loop.step,
-            metrics=loop.metrics,
-        )
+        session.stepper.watch.restart()
+        training = session.training_state()
+        with session.evaluated_weights():
+            folder = checkpoint.save(
+                paths,
+                model=session.model,
+                training=training,
+                loop=vars(loop),
+                epoch=session.epochs_done,
+                step=loop.step,
+                metrics=loop.metrics,
+            )
+        session.stepper.watch.lap("checkpoint")
         set_link(paths, "last", folder.name)
         if loop.batch == 0:
             set_link(paths, epoch_alias(loop.epoch), folder.name)
@@ -128,12 +133,17 @@ class Training:
         session, loop = self.session, self.loop
         batches = session.batches
         last = min(loop.batch + session.train.accumulate, batches.count)
+        stepper = session.stepper
+        stepper.watch.begin_step()
         taken = [batches[loop.epoch, number] for number in range(loop.batch, last)]
+        stepper.watch.lap("data")
         try:
-            self._outcome = outcome = session.stepper(taken)
+            self._outcome = outcome = stepper(taken, loop.step, self._recorder.layers_due)
         except NonFiniteError as error:
             raise self._recorder.non_finite(str(error.message), loop.step + 1) from None
         loop.step += 1
+        if session.average is not None:
+            session.average.update(loop.step)
         loop.samples += outcome[3]
         loop.batch = last
         if last == batches.count:
@@ -152,33 +162,24 @@ class Training:
 
     # ------------------------------------------------------------------------------------------------------ evaluation
 
-    def _measure(self, split: str) -> Measured | None:
-        parts = self.session.parts
-        return measure(
-            self.session.model,
-            parts.splits[split],
-            parts.loss,
-            len(parts.dataset.classes),
-            batch_size=parts.evaluation_batch,
-            precision=self.session.train.precision,
-            stop=self._progress.stop_asked,
-        )
+    def _measure(self, split: str) -> Evaluation | None:
+        return measure(self.session.parts, split, stop=self._progress.stop_asked)
 
-    def _note(self, split: str, measured: Measured, train_loss: float | None) -> None:
+    def _note(self, split: str, evaluation: Evaluation, train_loss: float | None) -> None:
         """Log an evaluation of one split and what is found in it."""
         session, loop, parts = self.session, self.loop, self.session.parts
-        classes, prefix = parts.dataset.classes, prefix_of(split)
-        metrics = {"loss": measured.loss, **scores(measured.confusion, parts.majority)}
-        named = {f"{prefix}/{key}": value for key, value in metrics.items()}
+        prefix = prefix_of(split)
+        named = {f"{prefix}/{key}": value for key, value in evaluation.metrics.items()}
         loop.metrics.update(named)
-        logged = {*(f"{prefix}/{key}" for key in LOGGED), session.monitor} & named.keys()
+        logged = {*(f"{prefix}/{key}" for key in parts.task.logged), session.monitor} & named.keys()
         session.series.log(loop.step, {key: named[key] for key in sorted(logged)})
         moment = Moment(session.epochs_done, loop.step)
-        store_evaluation(session.paths, evaluation_content(parts, split, measured, metrics, moment))
+        store_evaluation(session.paths, parts, evaluation_content(parts, split, evaluation, moment))
         self._tell_evaluated(split, named)
-        for finding in diagnose(loop, prefix, metrics, measured.confusion, classes, parts.majority, train_loss):
-            loop.findings.append(finding.key)
-            self._recorder.finding(finding.level, finding.message)
+        for finding in parts.task.findings(loop, prefix, evaluation, train_loss):
+            if finding.key not in loop.findings:
+                loop.findings.append(finding.key)
+                self._recorder.finding(finding.level, finding.message)
 
     def _tell_evaluated(self, split: str | None, metrics: dict[str, float]) -> None:
         """An event with the newest train metrics and those of a split; also where no split is evaluated."""
@@ -254,6 +255,7 @@ class Training:
         shown = [f"train/loss {loop.metrics['train/loss']:.4f}"] if "train/loss" in loop.metrics else []
         for split in self._splits:
             prefix = prefix_of(split)
-            shown += [f"{prefix}/{key} {loop.metrics[f'{prefix}/{key}']:.4f}" for key in ("loss", "accuracy")]
+            keys = [f"{prefix}/{key}" for key in self.session.parts.task.shown]
+            shown += [f"{key} {loop.metrics[key]:.4f}" for key in keys if key in loop.metrics]
         print(f"epoch {self.session.epochs_done:g}  step {loop.step:,}  {'  '.join(shown)}", flush=True)
         self._progress.tick(time.perf_counter())

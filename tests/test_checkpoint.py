@@ -167,13 +167,13 @@ def test_every_optimizer_goes_on_from_a_checkpoint(paths: RunPaths, name: str) -
     sparse = name == "SparseAdam"
     table = {"name": name, **MORE.get(name, {})}
     model = model_for(name)
-    optimizer = build_optimizer(table, model.parameters())
+    optimizer = build_optimizer(table, model.named_parameters())
     steps(optimizer, model, sparse, 3)
     folder = save(paths, model=model, optimizer=optimizer.state_dict())
     other = model_for(name)
     loaded = checkpoint.load(folder)
     checkpoint.load_weights(other, loaded.model, "e0001")
-    again = build_optimizer(table, other.parameters())
+    again = build_optimizer(table, other.named_parameters())
     restore_optimizer(again, loaded.training["optimizer"])
     assert same(normal(again.state_dict()), normal(optimizer.state_dict()))
     steps(optimizer, model, sparse, 3)
@@ -217,7 +217,7 @@ def test_every_scheduler_of_torch_is_known() -> None:
 def test_every_scheduler_goes_on_from_a_checkpoint(paths: RunPaths, name: str) -> None:
     def build() -> Any:
         model = model_for("SGD")
-        optimizer = build_optimizer({"name": "SGD", "lr": 0.1, "momentum": 0.9}, model.parameters())
+        optimizer = build_optimizer({"name": "SGD", "lr": 0.1, "momentum": 0.9}, model.named_parameters())
         schedule = build_schedule({"name": name, **SCHEDULERS[name]}, optimizer, steps=12, epochs=12, mode="min")
         steps(optimizer, model, False, 1)
         assert schedule is not None
@@ -243,7 +243,7 @@ def test_every_scheduler_goes_on_from_a_checkpoint(paths: RunPaths, name: str) -
 
 @pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
 def test_schedulers_made_of_functions_are_refused(name: str) -> None:
-    optimizer = build_optimizer({"name": "SGD", "lr": 0.1}, model_for("SGD").parameters())
+    optimizer = build_optimizer({"name": "SGD", "lr": 0.1}, model_for("SGD").named_parameters())
     with pytest.raises(SettingsError, match="function"):
         build_schedule({"name": name}, optimizer, steps=1, epochs=1, mode="min")
 

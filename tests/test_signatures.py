@@ -84,7 +84,7 @@ print(json.dumps(found))
         ("scheduler", "SequentialLR", "other schedulers"),
         ("scheduler", "LRScheduler", "no scheduler"),
         ("loss", "CrossEntropy", "did you mean 'CrossEntropyLoss'?"),
-        ("loss", "CTCLoss", "more than outputs and labels"),
+        ("loss", "TripletMarginLoss", "no loss"),
         ("loss", "Linear", "no loss"),
         ("loss", "\x1b[31m", r"\x1b[31m"),
     ],

@@ -308,7 +308,7 @@ def test_a_data_set_of_the_users_own_is_checked(tmp_path: Path) -> None:
         ("numbered", "name of class 0 is 0, a int"),
         ("twice", "two classes are named 'a'"),
         ("lists", "'train': labels are a list, not a numpy array"),
-        ("two_columns", r"labels of shape \(2, 2\)"),
+        ("two_columns", "labels are tokens, and label_lengths does not say"),
         ("words", "inputs are .* of <U1"),
         ("flat", r"inputs are \(4,\)"),
         ("wider_test", r"a sample of test has the shape \(3,\), one of train \(2,\)"),

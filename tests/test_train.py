@@ -15,16 +15,16 @@ import torch
 
 from engine.batches import DeviceSplit, TrainBatches
 from engine.dataset import Dataset, Split
-from engine.diagnosis import diagnose
 from engine.errors import SettingsError
 from engine.evaluate import evaluate_run, predict
 from engine.jsonio import read_json
 from engine.loop_state import LoopState
-from engine.losses import build_loss
 from engine.runs import load_run
 from engine.series import read_records, series_path
 from engine.settings import Train
 from engine.stepping import Stepper
+from engine.task import Evaluation
+from engine.tasks.classification import Classification
 from tests.helpers import environment
 from tests.worker_runs import curves, events, log, make_run, run_worker, state, train, weights
 
@@ -202,15 +202,22 @@ def build(spec):
 """
 
 
-def evaluation(loss: float, accuracy: float = 0.9) -> dict[str, float]:
-    return {"loss": loss, "accuracy": accuracy, "balanced_accuracy": accuracy, "majority": 0.5}
+def evaluation(loss: float, confusion: list[list[int]], accuracy: float = 0.9) -> Evaluation:
+    metrics = {"loss": loss, "accuracy": accuracy, "balanced_accuracy": accuracy, "majority": 0.5}
+    return Evaluation(metrics, {"confusion": confusion})
+
+
+def two_classes() -> Classification:
+    rows = Split(np.zeros((2, 1), np.float32), np.array([0, 1]))
+    return Classification(Dataset("features", {"train": rows}, ("a", "b")), CPU)
 
 
 def test_overfitting_is_found_after_three_rises_and_told_once() -> None:
-    loop, confusion = LoopState(), np.array([[9, 1], [1, 9]])
+    loop, task = LoopState(), two_classes()
     told = []
     for number, loss in enumerate([1.0, 0.5, 0.6, 0.7, 0.6, 0.7, 0.8, 0.9, 1.0]):
-        found = diagnose(loop, "val", evaluation(loss), confusion, ("a", "b"), 0, 1.0 / (number + 1))
+        found = task.findings(loop, "val", evaluation(loss, [[9, 1], [1, 9]]), 1.0 / (number + 1))
+        found = [finding for finding in found if finding.key not in loop.findings]
         loop.findings += [finding.key for finding in found]
         told += [(number, finding.message) for finding in found]
     assert [number for number, _ in told] == [7]
@@ -218,8 +225,8 @@ def test_overfitting_is_found_after_three_rises_and_told_once() -> None:
 
 
 def test_chance_is_found() -> None:
-    loop, confusion = LoopState(), np.array([[5, 5], [5, 5]])
-    found = [diagnose(loop, "val", evaluation(0.7, 0.5), confusion, ("a", "b"), 0, None) for _ in range(3)]
+    loop, task = LoopState(), two_classes()
+    found = [task.findings(loop, "val", evaluation(0.7, [[5, 5], [5, 5]], 0.5), None) for _ in range(3)]
     assert found[:2] == [[], []]
     assert "at chance" in found[2][0].message
 
@@ -232,10 +239,14 @@ def linear() -> torch.nn.Module:
     return torch.nn.Linear(3, 4)
 
 
-def split_of(count: int) -> DeviceSplit:
+def rows_of(count: int) -> Dataset:
     generator = np.random.default_rng(0)
     rows = Split(generator.normal(size=(count, 3)).astype(np.float32), generator.integers(0, 4, count))
-    return DeviceSplit(Dataset("features", {"train": rows}, tuple("abcd")), rows, CPU)
+    return Dataset("features", {"train": rows}, tuple("abcd"))
+
+
+def split_of(dataset: Dataset) -> DeviceSplit:
+    return DeviceSplit(dataset, dataset.splits["train"], CPU)
 
 
 LOSSES = [
@@ -250,14 +261,14 @@ LOSSES = [
 @pytest.mark.parametrize("table", LOSSES)
 @pytest.mark.parametrize("accumulate", [2, 3])
 def test_accumulated_gradients_equal_the_full_batchs(table: dict[str, Any], accumulate: int) -> None:
-    split = split_of(10)
+    task = Classification(rows_of(10), CPU)
+    split = split_of(task.dataset)
 
     def gradients(size: int) -> list[torch.Tensor]:
         model = linear()
-        loss = build_loss(table, tuple("abcd"), split.labels.numpy(), CPU)
         optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        stepper = Stepper(model, loss, optimizer, Train(), CPU)
-        values.append(stepper(list(split.in_order(size)))[:2])
+        stepper = Stepper(model, task, task.build_loss(table), optimizer, Train(), CPU)
+        values.append(stepper(list(split.in_order(size)), 0)[:2])
         return [p.grad for p in model.parameters() if p.grad is not None]
 
     values: list[Any] = []
@@ -267,21 +278,22 @@ def test_accumulated_gradients_equal_the_full_batchs(table: dict[str, Any], accu
 
 
 def test_balanced_weights() -> None:
-    labels = np.array([0, 0, 0, 1, 2, 2])
-    loss = build_loss({"name": "CrossEntropyLoss", "class_weight": "balanced"}, ("a", "b", "c"), labels, CPU)
-    torch.testing.assert_close(loss.module.weight, torch.tensor([6 / 9, 6 / 3, 6 / 6]))
+    rows = Split(np.zeros((6, 1), np.float32), np.array([0, 0, 0, 1, 2, 2]))
+    task = Classification(Dataset("features", {"train": rows}, ("a", "b", "c")), CPU)
+    balanced = torch.tensor([6 / 9, 6 / 3, 6 / 6])
+    for given, wanted in (("balanced", balanced), ({"power": 0.5}, balanced.sqrt()), ([1, 2, 3], torch.arange(1.0, 4))):
+        loss = task.build_loss({"name": "CrossEntropyLoss", "class_weight": given})
+        torch.testing.assert_close(loss.module.weight, wanted)
 
 
 @pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop", "Adagrad", "AdamW", "Rprop", "LBFGS"])
 def test_a_step_equals_torchs_own(name: str) -> None:
     """The short way to an optimizer's step does what the long one does."""
-    split = split_of(8)
-    batch = next(split.in_order(8))
+    task = Classification(rows_of(8), CPU)
+    batch = next(split_of(task.dataset).in_order(8))
     mine, theirs = linear(), linear()
     kind = getattr(torch.optim, name)
-    stepper = Stepper(
-        mine, build_loss({}, tuple("abcd"), split.labels.numpy(), CPU), kind(mine.parameters(), lr=0.1), Train(), CPU
-    )
+    stepper = Stepper(mine, task, task.build_loss({}), kind(mine.parameters(), lr=0.1), Train(), CPU)
     optimizer = kind(theirs.parameters(), lr=0.1)
 
     def closure() -> torch.Tensor:
@@ -291,7 +303,7 @@ def test_a_step_equals_torchs_own(name: str) -> None:
         return value
 
     for _ in range(3):
-        outcome = stepper([batch])
+        outcome = stepper([batch], 0)
         closure()
         optimizer.step(closure)
     assert math.isfinite(float(outcome[0]))
@@ -404,7 +416,7 @@ def test_images_are_normalised_by_the_train_split() -> None:
 
 
 def test_unshuffled_order_and_seeds() -> None:
-    split = split_of(20)
+    split = split_of(rows_of(20))
     plain = TrainBatches(split, 6, 0, shuffle=False, drop_last=False, bucket=False)
     assert torch.equal(torch.cat([plain[4, n].inputs for n in range(4)]), split.inputs)
     one, other = (TrainBatches(split, 6, seed, shuffle=True, drop_last=False, bucket=False) for seed in (0, 1))

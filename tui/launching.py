@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError, RunError, UsageError
 from tui.data_reader import engine_command, engine_environment
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Checked:
     """The experiment's own value of each key that the order changes."""
     completions: tuple[tuple[str, str], ...] = ()
     """What the setting being typed may become."""
+    many: int = 1
+    """How many runs it makes; of very many only those are in `settings` that show each value once."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) ->
         most: completions wanted.
     """
     from engine.experiments import apply_overrides, completions, expand, flatten, resolve
+    from engine.resolving import MANY_RUNS, count_runs, first_values
 
     pending = (typed.strip(),) if _complete(typed) else ()
     found: tuple[tuple[str, str], ...] = ()
     own: dict[str, Any] = {}
+    many = 1
     try:
         base = resolve(file, order.experiment) if order.base is None else order.base
         own = flatten(base)
@@ -85,12 +89,17 @@ def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) ->
             found = tuple(near[:most])
         overrides = (*order.overrides, *pending)
         if order.base is None:
-            settings = expand(file, order.experiment, overrides, order.seeds)
+            many = count_runs(file, order.experiment, overrides, order.seeds)
+            settings = (
+                expand(file, order.experiment, overrides, order.seeds)
+                if many <= MANY_RUNS
+                else first_values(file, order.experiment, overrides)
+            )
         else:
             settings = [apply_overrides(base, overrides, order.folder or file.folder)]
     except EngineError as error:
         return Checked(order, error=error, was=own, completions=found)
-    return Checked(order, tuple(settings), was=own, completions=found)
+    return Checked(order, tuple(settings), was=own, completions=found, many=max(many, len(settings)))
 
 
 def _complete(typed: str) -> bool:
@@ -142,9 +151,16 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
     Raises:
         EngineError: it cannot be launched: settings, device, disk.
     """
+    from engine.resolving import MANY_RUNS
+
     checked = check(file, order)
     if checked.error is not None:
         raise checked.error
+    if checked.many > MANY_RUNS:
+        raise UsageError(
+            f"{order.experiment} makes {checked.many:,} runs",
+            hint=f"in a shell: {command_line(store, order)} asks, and begins them",
+        )
     if len(checked.settings) > 1:
         return _start_group(store, order, len(checked.settings))
     from engine.launch import LaunchRequest, launch

@@ -25,11 +25,14 @@ class Panel:
 def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
     """The panels of a run: its loss, its accuracy (else what is monitored), the learning rate, and the ones added."""
     known = set(names)
-    second = "accuracy" if any(f"{split}/accuracy" in known for split in _SPLITS) else _base(monitor)
+    splits = _splits(names)
+    bases = [base for base in ("cer", "rmse", "bits_per_character", "accuracy")
+             if any(f"{split}/{base}" in known for split in splits)]  # fmt: skip
+    second = bases[0] if bases else _base(monitor)
     wanted = ["loss", second, "lr", *added]
     panels = []
     for base in dict.fromkeys(wanted):
-        shown = tuple(n for n in (*(f"{split}/{base}" for split in _SPLITS), base) if n in known)
+        shown = tuple(n for n in (*(f"{split}/{base}" for split in splits), base) if n in known)
         if shown:
             panels.append(Panel({"lr": "learning rate"}.get(base, base), shown))
     if not panels:
@@ -42,7 +45,9 @@ def system_panels(names: Sequence[str]) -> list[Panel]:
     groups: dict[str, list[str]] = {}
     for name in names:
         head, _, rest = name.partition("/")
-        if head in ("system", "time") and rest:
+        if name.removeprefix("time/") in _STEP_PARTS:
+            groups.setdefault("seconds spent", []).append(name)
+        elif head in ("system", "time") and rest:
             groups.setdefault(f"{rest.partition('/')[0]}", []).append(name)
     order = sorted(groups, key=lambda title: (title != "samples_per_second", title))
     return [Panel(title, tuple(groups[title])) for title in order]
@@ -50,7 +55,17 @@ def system_panels(names: Sequence[str]) -> list[Panel]:
 
 def _base(name: str) -> str:
     split, slash, rest = name.partition("/")
-    return rest if slash and split in _SPLITS else name
+    return rest if slash and (split in _SPLITS or split.startswith("val_")) else name
+
+
+def _splits(names: Sequence[str]) -> list[str]:
+    """The splits that metrics may be of: the usual ones, and the validation sets of this run after the first."""
+    several = sorted({name.partition("/")[0] for name in names if name.startswith("val_")})
+    return [split for known in _SPLITS for split in ([known, *several] if known == "val" else [known])]
+
+
+_STEP_PARTS = ("data", "forward", "backward", "update", "evaluation", "checkpoint")
+"""What the time of a training is divided into."""
 
 
 def addable(names: Sequence[str]) -> list[str]:

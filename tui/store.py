@@ -128,7 +128,7 @@ class Store:
 
     def check_experiments(self) -> Iterator[bool]:
         """Check each experiment's arguments against what it names; each step says whether the snapshot changed."""
-        from engine.experiments import expand
+        from engine.resolving import first_values
 
         file = self._checked = self.snapshot.file
         faults: dict[str, tuple[Problem, ...]] = {}
@@ -137,7 +137,7 @@ class Store:
             if file is None or not experiment.runnable:
                 continue
             try:
-                expand(file, name)
+                first_values(file, name)
             except EngineError as error:
                 faults[name] = _problems_of(error, name, experiment.line)
         if self.snapshot.file is file and faults != self.snapshot.faults:

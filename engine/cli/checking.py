@@ -142,7 +142,7 @@ def _try_out(settings: Settings, folder: Path, finding: Finding) -> list[EngineE
     """Build each part on its own, so that every problem is found, and put a batch through them."""
     import torch
 
-    from engine.losses import build_loss
+    from engine.batches import with_statistics
     from engine.optim import build_optimizer, build_schedule
 
     problems: list[EngineError] = []
@@ -157,18 +157,18 @@ def _try_out(settings: Settings, folder: Path, finding: Finding) -> list[EngineE
     device = torch.device("cpu")
     prepared = attempt(lambda: _load(settings, folder))
     model = attempt(lambda: build_model(settings, folder, prepared)) if prepared is not None else None
-    parameters = list((model or torch.nn.Linear(2, 2)).parameters())
+    parameters = list((model or torch.nn.Linear(2, 2)).named_parameters())
     optimizer = attempt(lambda: build_optimizer(settings.optimizer, parameters))
     if optimizer is not None and settings.scheduler is not None:
         mode = settings.checkpoint.mode or "max"
         attempt(lambda: build_schedule(settings.scheduler, optimizer, steps=100, epochs=10, mode=mode))
     if prepared is None:
         return problems
-    train = prepared.dataset.splits["train"]
-    loss = attempt(lambda: build_loss(settings.loss, prepared.dataset.classes, train.labels, device))
-    if model is not None:
+    task = attempt(lambda: load_task(settings.task, with_statistics(prepared.dataset), device, folder))
+    loss = attempt(lambda: task.build_loss(settings.loss)) if task is not None else None
+    if model is not None and task is not None:
         finding.parameters = sum(p.numel() for p in model.parameters())
-        attempt(lambda: _forward(settings, prepared, model, loss))
+        attempt(lambda: _forward(settings, prepared, model, task, loss))
     return problems
 
 
@@ -178,26 +178,31 @@ def build_model(settings: Settings, folder: Path, prepared: Prepared) -> Any:
     Raises:
         SettingsError: it cannot be built so.
     """
-    from engine.components import load_model_function
-    from engine.dataset import input_spec
+    import torch
 
-    arguments = dict(settings.model)
-    function = load_model_function(str(arguments.pop("name")), folder)
-    try:
-        return function(input_spec(prepared.dataset), **arguments)
-    except EngineError:
-        raise
-    except Exception as error:  # whatever the user's code raises is theirs to read
-        raise SettingsError(
-            f"the model {settings.model['name']!r} cannot be built: {type(error).__name__}: {error}"
-        ) from error
+    from engine import parts
+    from engine.model_options import freeze, initialise
+
+    spec = load_task(settings.task, prepared.dataset, torch.device("cpu"), folder).spec()
+    model = parts.build_model(settings, spec, folder)
+    initialise(model, settings.init)
+    freeze(model, settings.train.freeze)
+    return model
 
 
-def _forward(settings: Settings, prepared: Prepared, model: Any, loss: Any) -> None:
+def load_task(*arguments: Any) -> Any:
+    """`engine.task.load_task`, imported when it is needed: it brings torch."""
+    from engine.task import load_task as load
+
+    return load(*arguments)
+
+
+def _forward(settings: Settings, prepared: Prepared, model: Any, task: Any, loss: Any) -> None:
     import numpy as np
     import torch
 
     from engine.batches import DeviceSplit
+    from engine.layers import check_output
 
     train = prepared.dataset.splits["train"]
     rows = np.arange(min(_SAMPLES, len(train)))
@@ -205,14 +210,10 @@ def _forward(settings: Settings, prepared: Prepared, model: Any, loss: Any) -> N
     batch = next(split.in_order(len(rows)))
     try:
         model.train()
-        logits = batch.logits(model)
-        if tuple(logits.shape) != (len(rows), len(prepared.dataset.classes)):
-            raise SettingsError(
-                f"the model {settings.model['name']!r} answers with shape {tuple(logits.shape)}",
-                hint=f"expected one score for each class: {(len(rows), len(prepared.dataset.classes))}",
-            )
+        output = task.output(model, batch)
+        check_output(output, task.spec(), len(rows))
         if loss is not None:
-            loss.function(logits, batch.labels)
+            loss(output, batch)
     except EngineError:
         raise
     except Exception as error:  # shapes that do not fit raise whatever torch or the user's code raises
@@ -235,11 +236,13 @@ def describe(settings: Settings, folder: Path, runs: RunsFolder) -> tuple[dict[s
         note(f"engine: no data: {printable(error.message)}")
         return None, data
     try:
-        from engine.dataset import input_spec
+        import torch
+
         from engine.layers import model_table
 
         model = build_model(settings, folder, prepared)
-        return {"name": settings.model.get("name"), **model_table(model, input_spec(prepared.dataset))}, data
+        spec = load_task(settings.task, prepared.dataset, torch.device("cpu"), folder).spec()
+        return {"name": settings.model.get("name"), **model_table(model, spec)}, data
     except EngineError as error:
         note(f"engine: no model table: {printable(error.message)}")
         return None, data

@@ -230,6 +230,10 @@ def _evaluated(event: dict[str, Any], run: Run) -> str:
     if "train/loss" not in shown and (point := last_point(run.paths, "train/loss")):
         shown = {"train/loss": point[2], **shown}
     keys = [key for key in ("train/loss", "train/accuracy") if key in shown]
-    keys += [key for key in shown if key not in keys and key.endswith(("/loss", "/accuracy"))]
+    keys += [
+        key
+        for key in shown
+        if key not in keys and key.endswith(("/loss", "/accuracy", "/cer", "/rmse", "/bits_per_character"))
+    ]
     words += [f"{printable(key)} {metric_text(number(shown[key]))}" for key in keys]
     return "  ".join(words)

@@ -105,9 +105,12 @@ def summarise(group: Group, ended: Sequence[Run]) -> dict[str, Any]:
     }
 
 
+_TOLD = ("accuracy", "macro_f1", "cer", "bits_per_character", "rmse", "r2")
+
+
 def _say_summary(summary: dict[str, Any]) -> None:
     say(f"{summary['group']}: {summary['finished']} of {summary['planned']} runs finished")
-    for key in ("test/accuracy", "val/accuracy"):
+    for key in (f"{split}/{score}" for split in ("test", "val") for score in _TOLD):
         if key in summary["metrics"]:
             deviation = summary["deviation"].get(key)
             spread = f" ± {metric_text(deviation)}" if deviation is not None else ""

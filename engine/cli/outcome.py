@@ -92,9 +92,9 @@ def _summary(run: Run) -> list[str]:
     lines = [
         f"{run.id} {run.status}{cause}: {number_text(state.epoch)} epochs, step {state.step}, {duration(state.seconds)}"
     ]
-    if "test/accuracy" in metrics:
-        score = metric_text(number(metrics["test/accuracy"]))
-        lines.append(f"  test/accuracy  {score}{_baseline(run, metrics)}")
+    for key in _scores(metrics, str((state.best or {}).get("monitor") or "")):
+        baseline = _baseline(run, metrics) if key == "test/accuracy" else ""
+        lines.append(f"  {key:<14} {metric_text(number(metrics[key]))}{baseline}")
     if state.best:
         value = metric_text(number(state.best.get("value")))
         epoch = number_text(state.best.get("epoch"))
@@ -103,6 +103,12 @@ def _summary(run: Run) -> list[str]:
     if run.status == "stopped":
         lines.append(f"  to go on       engine train --resume {run.id}")
     return lines
+
+
+def _scores(metrics: dict[str, Any], monitor: str) -> list[str]:
+    """The test scores that are told: the accuracy, and what the run was watched by."""
+    wanted = ("test/accuracy", f"test/{monitor.rpartition('/')[2]}")
+    return [key for key in dict.fromkeys(wanted) if key in metrics]
 
 
 def _baseline(run: Run, metrics: dict[str, Any]) -> str:

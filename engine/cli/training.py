@@ -51,6 +51,7 @@ def launch_options(function: _F) -> _F:
               help="Continue a checkpoint (the last) in a new run.")  # fmt: skip
 @click.option("--resume", "resumed", metavar="RUN", shell_complete=complete_runs, help="Go on with a run that ended.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="N runs, each with the next seed.")
+@click.option("--yes", "sure", is_flag=True, help="Begin any number of runs without asking.")
 @click.option("--group", hidden=True)
 @launch_options
 @click.pass_context
@@ -61,6 +62,7 @@ def train_(
     parent: str | None,
     resumed: str | None,
     seeds: int | None,
+    sure: bool,
     group: str | None,
     overrides: tuple[str, ...],
     device: str | None,
@@ -79,7 +81,7 @@ def train_(
             raise UsageError("--resume goes on with a run as it is", hint="it takes NAME, -s train.epochs=N, --device")
         _resume(ctx, place, name, resumed, overrides, device, detach, as_json)
         return
-    requests = _requests(place, name, parent, seeds, overrides, device, text, tags)
+    requests = _requests(place, name, parent, seeds, overrides, device, text, tags, sure or group is not None)
     if len(requests) == 1 and group is None:
         _train_one(ctx, place, requests[0], detach, as_json)
         return
@@ -99,9 +101,11 @@ def _requests(
     device: str | None,
     text: str,
     tags: tuple[str, ...],
+    sure: bool,
 ) -> list[Any]:
     from engine.experiments import apply_overrides, expand, settings_from_run
     from engine.launch import LaunchRequest
+    from engine.resolving import count_runs
 
     reference = None
     if parent is not None:
@@ -118,8 +122,26 @@ def _requests(
             f"{name} is a run", hint=f"engine train --resume {name} goes on with it; engine rerun {name} repeats it"
         )
     file = place.experiments
+    if not sure:
+        _ask(name, count_runs(file, name, overrides, seeds))
     found = expand(file, name, overrides, seeds)
     return [LaunchRequest(name, settings, file.folder, device, text, tags, reference) for settings in found]
+
+
+def _ask(name: str, runs: int) -> None:
+    """Make sure that so many runs are meant.
+
+    Raises:
+        UsageError: they are not, or there is nobody to ask.
+    """
+    from engine.resolving import MANY_RUNS
+
+    if runs <= MANY_RUNS:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(f"{printable(name)} makes {runs:,} runs", hint="--yes begins them without asking")
+    if not click.confirm(f"{printable(name)} makes {runs:,} runs, one after the other. Begin?", err=True):
+        raise UsageError("nothing was begun", hint="a shorter matrix, or -s KEY=VALUE for one of its keys, makes fewer")
 
 
 def _origin(place: Place, text: str) -> tuple[Run, str]:

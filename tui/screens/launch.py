@@ -260,8 +260,8 @@ class LaunchScreen(ModalScreen[None]):
             return completion_lines(checked, self._pick, width, ink)
         if error is not None:
             return error_lines(error, width, ink)
-        if checked is not None and len(checked.settings) > 1:
-            return note_line(f"makes {len(checked.settings)} runs, one after another", ink.warning, ink)
+        if checked is not None and checked.many > 1:
+            return note_line(f"makes {checked.many:,} runs, one after another", ink.warning, ink)
         return []
 
     def _command_lines(self, width: int, ink: Inks) -> list[Line]:

@@ -1,0 +1,88 @@
+"""A text for each image, of which only the order of the characters is known: connectionist temporal classification.
+
+Graves et al., "Connectionist Temporal Classification", 2006. The model gives logits for each position along the image;
+token 0 is the blank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from engine.batches import Batch, DeviceSplit
+from engine.dataset import Split
+from engine.errors import DataError
+from engine.losses import Loss, build_module
+from engine.samples import text_of
+from engine.task import Answers, Evaluation, Task
+from engine.transcripts import collapsed, error_rates, samples, true_tokens
+
+LOSSES = ("CTCLoss",)
+SCORES = ("loss", "cer", "accuracy")
+TRAINED = ("loss",)
+MONITOR = "cer"
+
+Tensor = torch.Tensor
+
+
+class AlignmentLoss(Loss):
+    """CTC loss of logits (n, positions, classes): the mean over the batch of each text's, divided by its length."""
+
+    def __call__(self, output: Tensor, batch: Batch) -> Tensor:
+        """The loss of a batch, one number.
+
+        Raises:
+            DataError: a text has more characters than the model has positions.
+        """
+        assert batch.label_lengths is not None
+        positions = torch.full_like(batch.label_lengths, output.shape[1])
+        if output.shape[1] < batch.labels.shape[1] and int(batch.label_lengths.max()) > output.shape[1]:
+            raise DataError(
+                f"a text of {int(batch.label_lengths.max())} characters does not fit into the model's"
+                f" {output.shape[1]} positions",
+                hint="a smaller model.stride or model.window_stride gives more positions",
+            )
+        value: Tensor = self.module(
+            torch.log_softmax(output, 2).transpose(0, 1), batch.labels, positions, batch.label_lengths
+        )
+        return value
+
+
+class Ctc(Task):
+    """Texts by CTC, decoded greedily."""
+
+    forms = ("tokens",)
+    kinds = ("image",)
+    logged = ("loss", "cer", "accuracy")
+    shown = ("loss", "cer")
+
+    def build_loss(self, table: dict[str, Any]) -> Loss:
+        """CTC loss; texts that cannot be aligned count for nothing instead of an infinite loss."""
+        name, module = build_module({"zero_infinity": True, **table}, LOSSES, self.device, blank=0)
+        return AlignmentLoss(name, module)
+
+    def answers(self, model: torch.nn.Module, output: Tensor, batch: Batch, full: bool) -> tuple[Tensor, ...]:
+        """The likeliest token at each position, (n, positions)."""
+        return (output.argmax(2),)
+
+    def evaluation(self, split: Split, loss: float, answers: Answers, full: bool) -> Evaluation:
+        """The character error rate of greedy decoding, and the share of texts without an error."""
+        predicted = collapsed(torch.cat([part[0] for part in answers]).cpu().numpy())
+        true = true_tokens(split)
+        rates, distances = error_rates(true, predicted)
+        return Evaluation(
+            {"loss": loss, **rates}, {"samples": samples(self.dataset, split, true, predicted, distances)}
+        )
+
+    def predict(
+        self, model: torch.nn.Module, split: DeviceSplit, given: Sequence[str], size: int
+    ) -> list[dict[str, Any]]:
+        """The text of each image."""
+        found = [
+            text_of(self.dataset.classes, tokens)
+            for batch in split.in_order(size)
+            for tokens in collapsed(self.output(model, batch).argmax(2).cpu().numpy())
+        ]
+        return [{"input": name, "predicted": text} for name, text in zip(given, found, strict=True)]

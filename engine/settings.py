@@ -139,6 +139,8 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Pad every sequence to this length instead of to the longest of its batch."""
     bucket: bool = True
     """Put sequences of like length into one batch."""
+    normalize: bool = True
+    """Bring images to mean 0 and deviation 1 a channel, by the train split; else they are only scaled to 0…1."""
     resize: int | None = None
     """Bring images to this height and width, in every split."""
     augment: Augment | None = None

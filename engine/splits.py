@@ -243,6 +243,9 @@ def _resized(dataset: Dataset, options: DataOptions) -> Dataset:
             raise SettingsError(
                 f"data.{key} is for images; {options.name} has {dataset.kind} inputs", hint="leave it out"
             )
+    if dataset.kind == "image" and not options.normalize:
+        channels = dataset.splits["train"].inputs.shape[1]
+        dataset = replace(dataset, normalize=((0.0,) * channels, (1.0,) * channels))
     return dataset if options.resize is None else replace(dataset, resize=options.resize)
 
 

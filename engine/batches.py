@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.warp import resized
 from engine.dataset import Dataset, Split
 from engine.errors import SettingsError
+from engine.warp import resized
 
 Tensor = torch.Tensor
 

@@ -11,13 +11,13 @@ from engine import checkpoint
 from engine.checkpoint import Loaded
 from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
 from engine.errors import RunError, SettingsError
+from engine.layer_series import cut_layers
 from engine.loop_state import LoopState
 from engine.optim import restore_optimizer
 from engine.origins import weights_file, weights_of
 from engine.parts import prefix_of
 from engine.randomness import restore_random_states
 from engine.runs import Run, RunsFolder, append_event
-from engine.layer_series import cut_layers
 from engine.series import cut_series
 from engine.session import Session
 from engine.settings import Settings

@@ -11,8 +11,8 @@ import msgspec
 
 from engine import signatures
 from engine.annotations import Mismatch, describe, finite, fit, form_of, got, unstorable
-from engine.errors import SettingsError, nearest
 from engine.augment_settings import Augment
+from engine.errors import SettingsError, nearest
 from engine.merge import NAMED, canonical
 from engine.rules import ARGUMENT_RULES, RULES, broken_rule, every_message, shown
 from engine.settings import CheckpointSettings, DataOptions, EarlyStopping, Evaluate, Recipe, Settings, Train
@@ -239,9 +239,9 @@ class Checker:
     def class_weight(self, value: Any) -> Any:
         if value is None or value in ("balanced", "none"):
             return "balanced" if value == "balanced" else None
-        if isinstance(value, dict) and set(value) == {"power"} and isinstance(value["power"], (int, float)):
-            if 0 < value["power"] <= 2:
-                return {"power": float(value["power"])}
+        power = value.get("power") if isinstance(value, dict) and set(value) == {"power"} else None
+        if isinstance(power, (int, float)) and 0 < power <= 2:
+            return {"power": float(power)}
         try:
             weights = fit(form_of("list[float]"), value)
         except Mismatch:

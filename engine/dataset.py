@@ -67,7 +67,7 @@ def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its own splits: "train" always, "validation" (or several, "val_…") and "test" where there are any."""
+    """A data set with its own splits: "train" always, "validation" (or several, "val_…") and "test" if there are any."""
 
     kind: Kind
     splits: Mapping[str, Split]
@@ -115,7 +115,7 @@ class InputSpec:
     longest_label: int = 0
     """Most tokens that a sample's labels have; 0 where a sample has one class."""
     teacher_forcing: bool = False
-    """Whether forward is given the label tokens before the ones it predicts, (n, longest_label + 1), beside the inputs."""
+    """Whether forward is also given the label tokens before the ones it predicts, (n, longest_label + 1)."""
 
 
 def input_spec(dataset: Dataset, *, teacher_forcing: bool = False) -> InputSpec:

@@ -1,4 +1,4 @@
-"""The files in a run's evaluation folder: scores and what the task shows, such as a confusion matrix and some answers."""
+"""The files in a run's evaluation folder: scores, and what the task shows, such as a confusion matrix and answers."""
 
 from __future__ import annotations
 

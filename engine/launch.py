@@ -86,7 +86,7 @@ def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) ->
             lock = locks.lock_run(paths)
             descriptors.append(lock)
             environment = provenance.environment(request.environment)
-            _write_folder(paths, request, device, git, environment)
+            write_folder(paths, request, device, git, environment)
             if lease is not None:
                 leases.describe(device, paths.id, paths.folder)
             start(paths, request.folder, device, environment, lock, lease, worker)
@@ -136,7 +136,7 @@ def command_line(request: LaunchRequest) -> str:
     return shlex.join(command(request))
 
 
-def _write_folder(
+def write_folder(
     paths: RunPaths, request: LaunchRequest, device: Device, git: provenance.GitQuery, environment: dict[str, str]
 ) -> None:
     """Write all that a run's folder holds before its worker exists; run.json comes last, vouching for the rest."""

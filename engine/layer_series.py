@@ -1,7 +1,7 @@
 """Values of each layer over the steps, such as gradient norms: one two-dimensional file a quantity, not one a layer.
 
-A record is `(int64 step, float64 unix time, float64 × layers)`, little-endian, appended by a single write; `layers.json`
-beside the files names the layers. Readers take whole records only.
+A record is `(int64 step, float64 unix time, float64 × layers)`, little-endian, appended by a single write;
+`layers.json` beside the files names the layers. Readers take whole records only.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     checkpoint: CheckpointSettings = CheckpointSettings()
     """When to save, what to keep, and which one is the best."""
     init: str | None = None
-    """How weights begin: he_normal, he_uniform, glorot_normal, glorot_uniform, orthogonal; the model's own when absent."""
+    """How weights begin: he_normal, he_uniform, glorot_normal, glorot_uniform or orthogonal; else as the model has it."""
     init_from: str | None = None
     """`e0031:best`, an experiment's name, or a .safetensors file: weights only."""
     test_with: Literal["best", "last"] = "best"

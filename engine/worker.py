@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +23,9 @@ from engine.records import RunPaths
 
 if TYPE_CHECKING:
     from engine.heartbeat import Heartbeat
+
+on_exception: Callable[[Exception], None] | None = None
+"""What is called with an exception that nobody foresaw, before it is explained: a debugger."""
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RESERVED = 4096
@@ -69,6 +73,8 @@ def _guarded(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> i
         _explain(paths, error.message, _kind(error), error.hint)
         return code
     except Exception as error:  # the last resort: everything a run can die of ends as one line and a traceback
+        if on_exception is not None:
+            on_exception(error)
         return _unexpected(paths, error)
 
 

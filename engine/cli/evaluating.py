@@ -12,6 +12,7 @@ import click
 from engine.cli.common import Place, checkpoint_argument, complete_either, table_options, verb
 from engine.cli.output import Column, count_text, metric_text, note, say, say_csv, say_json, say_table
 from engine.errors import NotFoundError, UsageError, nearest
+from engine.rules import SPLIT
 from engine.runs import RUN_ID, Run
 from engine.text import printable
 
@@ -133,9 +134,9 @@ def evaluate_(place: Place, run: str, split: str, device: str, as_json: bool, as
     """
     found, checkpoint = place.find_checkpoint(run)
     wanted = {"val": "validation", "valid": "validation"}.get(split, split)
-    if wanted not in ("test", "validation", "train"):
-        raise UsageError(f"there is no split {split!r}", hint="test, validation or train")
-    with _borrowed(device, found) as name:
+    if not SPLIT.fullmatch(wanted):
+        raise UsageError(f"there is no split {split!r}", hint="test, validation or train; val_NAME of several")
+    with borrowed(device, f"evaluation of {found.id}", found.paths.folder) as name:
         from engine.evaluate import evaluate_run
 
         content = evaluate_run(found, checkpoint, wanted, name)
@@ -150,7 +151,7 @@ def evaluate_(place: Place, run: str, split: str, device: str, as_json: bool, as
 
 
 @contextlib.contextmanager
-def _borrowed(wanted: str, run: Run) -> Iterator[str]:
+def borrowed(wanted: str, purpose: str, folder: Path) -> Iterator[str]:
     """A device for as long as the block lasts, by the name that torch has for it; a GPU is leased like a training's."""
     from engine import leases
     from engine.devices import check_torch_sees, choose
@@ -162,7 +163,7 @@ def _borrowed(wanted: str, run: Run) -> Iterator[str]:
             note("on the CPU: there is no GPU here")
         yield "cpu"
         return
-    lease = leases.acquire(device, f"evaluation of {run.id}", run.paths.folder)
+    lease = leases.acquire(device, purpose, folder)
     try:
         os.environ.update(device_variables(device))
         check_torch_sees(device.name)
@@ -185,8 +186,28 @@ def _say_evaluation(run: Run, content: dict[str, Any]) -> None:
          count_text(row.get("support"))]
         for row in content.get("per_class") or []
     ]  # fmt: skip
-    say_table(columns, lines)
-    _say_confusion(content)
+    if lines:
+        say_table(columns, lines)
+        _say_confusion(content)
+    else:
+        _say_samples(content)
+
+
+_SAMPLES = 10
+
+
+def _say_samples(content: dict[str, Any]) -> None:
+    """Some answers beside the truth, where there are no classes to list."""
+    samples = [sample for sample in content.get("samples") or [] if isinstance(sample, dict)][:_SAMPLES]
+    if samples:
+        say()
+        columns = [Column("true"), Column("predicted"), Column("input", least=12)]
+        say_table(
+            columns, [[str(sample.get(key) or "") for key in ("true", "predicted", "input")] for sample in samples]
+        )
+    for made in content.get("generated") or []:
+        say()
+        say(f"  {printable(made.get('prompt'))} → {printable(made.get('text'))}")
 
 
 def _say_confusion(content: dict[str, Any]) -> None:
@@ -233,7 +254,6 @@ def predict_(place: Place, run: str, inputs: tuple[str, ...], top: int, as_json:
     lines = []
     for answer in answers:
         others = [f"{name} {100 * share:.1f} %" for name, share in (answer.get("top") or [])[1:top]]
-        lines.append(
-            [str(answer["input"]), str(answer["predicted"]), f"{100 * answer['probability']:.1f} %", ", ".join(others)]
-        )
+        share = f"{100 * answer['probability']:.1f} %" if "probability" in answer else ""
+        lines.append([str(answer["input"]), str(answer["predicted"]), share, ", ".join(others)])
     say_table(columns, lines)

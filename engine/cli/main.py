@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("training", "Train an experiment and follow it; or --detach."),
         "rerun": ("training", "Train a run's settings again, as a new run."),
         "stop": ("training", "Stop runs: each saves a checkpoint and ends."),
+        "lr-find": ("rates", "Find a learning rate: a range test."),
         "checkpoint": ("training", "Have a run save a checkpoint now."),
         "wait": ("training", "Wait until runs have ended."),
         "devices": ("box", "GPUs and CPU: free, or held by whom."),
@@ -69,7 +70,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"engine.cli.{VERBS[cmd_name][0]}")
-        command = getattr(module, f"{cmd_name}_")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_")
         assert isinstance(command, click.Command)
         return command
 

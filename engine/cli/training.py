@@ -51,6 +51,7 @@ def launch_options(function: _F) -> _F:
               help="Continue a checkpoint (the last) in a new run.")  # fmt: skip
 @click.option("--resume", "resumed", metavar="RUN", shell_complete=complete_runs, help="Go on with a run that ended.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="N runs, each with the next seed.")
+@click.option("--pdb", "debugger", is_flag=True, help="Train in this process; where it fails, open Python's debugger.")
 @click.option("--yes", "sure", is_flag=True, help="Begin any number of runs without asking.")
 @click.option("--group", hidden=True)
 @launch_options
@@ -62,6 +63,7 @@ def train_(
     parent: str | None,
     resumed: str | None,
     seeds: int | None,
+    debugger: bool,
     sure: bool,
     group: str | None,
     overrides: tuple[str, ...],
@@ -82,6 +84,8 @@ def train_(
         _resume(ctx, place, name, resumed, overrides, device, detach, as_json)
         return
     requests = _requests(place, name, parent, seeds, overrides, device, text, tags, sure or group is not None)
+    if debugger:
+        ctx.exit(_debug(place, requests, detach))
     if len(requests) == 1 and group is None:
         _train_one(ctx, place, requests[0], detach, as_json)
         return
@@ -90,6 +94,18 @@ def train_(
         start_group(place, group, len(requests), as_json)
     else:
         ctx.exit(launch_all(place, Group(group, requests), as_json))
+
+
+def _debug(place: Place, requests: list[Any], detach: bool) -> int:
+    if len(requests) > 1 or detach:
+        raise UsageError(
+            "--pdb debugs one run, in this terminal", hint="-s KEY=VALUE picks one of several; no --detach"
+        )
+    from engine.debugging import train_here
+
+    run, code = train_here(place.runs, requests[0])
+    say(f"{run} {load_run(place.find(run).paths).status}")
+    return code
 
 
 def _requests(

@@ -2,7 +2,7 @@
 PYTHON ?= python
 CODE = engine tui tests benchmarks
 
-.PHONY: check format lint types imports test schema constraints bench pictures
+.PHONY: check format lint types imports test schema constraints bench pictures recipes recipes-check
 
 check: lint types imports test
 
@@ -42,3 +42,12 @@ bench:
 # the pictures of the README, drawn by the program itself
 pictures:
 	$(PYTHON) docs/pictures.py
+
+# docs/recipes.md from the runs of RUNS
+RUNS ?= runs
+recipes:
+	$(PYTHON) docs/recipes.py collect --runs $(RUNS)
+
+# three rows of it that need no GPU, drawn at random, trained again and compared
+recipes-check:
+	$(PYTHON) docs/recipes.py check

@@ -233,8 +233,22 @@ class Checker:
                 'class_weight = "balanced", or a list with one number a class',
             )
             del arguments["weight"]
-        checked = self.arguments("loss", signature, arguments, extra=("class_weight",) if weighted else ())
-        return checked if balanced is None else {**checked, "class_weight": balanced}
+        own_keys = {} if balanced is None else {"class_weight": balanced}
+        strength = arguments.pop("logit_adjustment", None)
+        if strength not in (None, "none"):
+            own_keys |= self._logit_adjustment(name, strength)
+        extra = ("class_weight", "logit_adjustment") if weighted else ()
+        return {**self.arguments("loss", signature, arguments, extra=extra), **own_keys}
+
+    def _logit_adjustment(self, name: str, strength: Any) -> dict[str, Any]:
+        path = ("loss", "logit_adjustment")
+        if self.task is not None and (self.task.name != signatures.TASK or name != "CrossEntropyLoss"):
+            self.fault(path, "goes with the CrossEntropyLoss of a classifier alone")
+        elif not isinstance(strength, (int, float)) or isinstance(strength, bool) or not 0 <= strength <= 10:
+            self.fault(path, f"must be a number from 0 to 10, such as 1.0, got {shown(strength)}")
+        else:
+            return {"logit_adjustment": float(strength)}
+        return {}
 
     def class_weight(self, value: Any) -> Any:
         if value is None or value in ("balanced", "none"):

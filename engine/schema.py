@@ -205,7 +205,21 @@ def _arguments(kind: str, signature: Signature) -> Schema:
         found |= {name: option for name, option in _properties(DataOptions).items() if name != "name"}
     elif kind == "loss" and "weight" in signature.parameters:
         weights = {"type": "array", "items": {"type": "number"}}
-        found["class_weight"] = {"description": "Weight of each class.", "anyOf": [{"const": "balanced"}, weights]}
+        power = _object({"power": {"type": "number"}})
+        found["class_weight"] = {
+            "description": "Weight of each class: by its count, by a power of that, or a number each.",
+            "anyOf": [{"const": "balanced"}, power, weights],
+        }
+        found["logit_adjustment"] = {
+            "description": "Times the log of each class's share, added to the logits in training: favours rare classes.",
+            "type": "number",
+        }
+    elif kind == "optimizer":
+        found["groups"] = {
+            "description": "Parameters with arguments of their own: a list of tables, each with params (names, or 1d).",
+            "type": "array",
+            "items": {"type": "object", "required": ["params"]},
+        }
     elif kind == "scheduler":
         found["interval"] = {"description": "When it steps.", "enum": ["epoch", "step"]}
         for name in set(AUTO) & found.keys():

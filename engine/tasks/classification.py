@@ -33,8 +33,12 @@ Tensor = torch.Tensor
 class ClassLoss(Loss):
     """A loss of logits (n, classes) and class indices (n,), with weights for the classes."""
 
-    def __init__(self, name: str, module: torch.nn.Module, weight: Tensor | None) -> None:
+    def __init__(
+        self, name: str, module: torch.nn.Module, weight: Tensor | None, adjustment: Tensor | None = None
+    ) -> None:
         super().__init__(name, module)
+        self._adjustment = adjustment
+        """(classes,) what is added to the logits while training."""
         self._of_log_probabilities = name == "NLLLoss"
         # cross entropy divides by the weights of the samples' classes, the margin loss by the number of samples
         self._weight = weight if name != "MultiMarginLoss" else None
@@ -45,6 +49,8 @@ class ClassLoss(Loss):
 
     def __call__(self, output: Tensor, batch: Batch) -> Tensor:
         """The loss of a batch, one number."""
+        if self._adjustment is not None and torch.is_grad_enabled():
+            output = output + self._adjustment
         logits = torch.log_softmax(output, 1) if self._of_log_probabilities else output
         value: Tensor = self.module(logits, batch.labels)
         return value
@@ -73,8 +79,11 @@ class Classification(Task):
         weight = class_weights(arguments.pop("class_weight", None), self.dataset.classes, labels)
         if weight is not None:
             arguments["weight"] = weight
+        strength = arguments.pop("logit_adjustment", None)
+        adjustment = None if not strength else logit_adjustment(strength, len(self.dataset.classes), labels)
         name, module = build_module(arguments, LOSSES, self.device)
-        return ClassLoss(name, module, None if weight is None else weight.to(self.device))
+        on_device = [None if values is None else values.to(self.device) for values in (weight, adjustment)]
+        return ClassLoss(name, module, *on_device)
 
     def right(self, output: Tensor, batch: Batch) -> Tensor:
         """How many of a batch's samples have the largest logit at their class."""
@@ -172,6 +181,16 @@ def class_weights(given: Any, classes: Sequence[str], labels: NDArray[np.int64])
             f"loss.class_weight has {len(given)} weights for {len(classes)} classes", hint=f"in this order: {shown}"
         )
     return torch.tensor([float(w) for w in given], dtype=torch.float32)
+
+
+def logit_adjustment(strength: float, classes: int, labels: NDArray[np.int64]) -> Tensor:
+    """What training adds to the logits, (classes,): `strength` times the log of each class's share.
+
+    The model then need not learn how frequent classes are, and its own logits favour rare ones (Menon et al.,
+    "Long-tail learning via logit adjustment", 2021). A class that does not occur counts as one sample.
+    """
+    counts = np.maximum(1, np.bincount(labels, minlength=classes)).astype(np.float64)
+    return torch.tensor(strength * np.log(counts / counts.sum()), dtype=torch.float32)
 
 
 def _balanced(classes: Sequence[str], labels: NDArray[np.int64], power: float) -> Tensor:

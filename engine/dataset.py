@@ -67,7 +67,7 @@ def _taken(values: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set with its own splits: "train" always, "validation" (or several, "val_…") and "test" if there are any."""
+    """A data set with its own splits: "train" always, "validation" (or several, "val_…") and "test" or not."""
 
     kind: Kind
     splits: Mapping[str, Split]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import pdb  # noqa: T100: what --pdb is for
+import pdb  # noqa: T100
 import sys
 import traceback
 from types import TracebackType

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from engine.task import Answers, Evaluation
@@ -52,7 +53,20 @@ def measure(
         return None
     loss, answers = answered
     evaluation = parts.task.evaluation(parts.dataset.splits[split], loss, answers, full)
-    return Evaluation(evaluation.metrics, {**evaluation.content, **more})
+    unseen = _unseen(parts, split, answers) if full else {}
+    return Evaluation({**evaluation.metrics, **unseen}, {**evaluation.content, **more})
+
+
+def _unseen(parts: Parts, split: str, answers: Answers) -> dict[str, float]:
+    """The scores on those samples that do not stand in the train split too, where there are some that do."""
+    leaked = parts.leaked.get(split)
+    if leaked is None or not leaked.any() or leaked.all() or not parts.task.unseen:
+        return {}
+    rows = np.flatnonzero(~leaked)
+    kept = torch.from_numpy(rows).to(parts.device)
+    own = [tuple(torch.cat(column)[kept] for column in zip(*answers, strict=True))]
+    scores = parts.task.evaluation(parts.dataset.splits[split].take(rows), float("nan"), own, False).metrics
+    return {f"{key}_unseen": scores[key] for key in parts.task.unseen}
 
 
 def _answers(parts: Parts, split: str, full: bool, stop: Callable[[], bool] | None) -> tuple[float, Answers] | None:

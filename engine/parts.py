@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from engine.batches import DeviceSplit, with_statistics
 from engine.dataset import Dataset, InputSpec
@@ -46,6 +48,8 @@ class Parts:
     task: Task
     loss: Loss
     splits: dict[str, DeviceSplit]
+    leaked: Mapping[str, NDArray[np.bool_]]
+    """For validation and test, (n,) whether a sample stands in the train split too."""
 
     @property
     def evaluation_batch(self) -> int:
@@ -69,7 +73,7 @@ def build_parts(settings: Settings, prepared: Prepared, folder: Path, device: to
     pad_to = prepared.options.pad_to
     loss = task.build_loss(settings.loss)
     splits = {name: DeviceSplit(dataset, split, device, pad_to) for name, split in dataset.splits.items()}
-    return Parts(settings, dataset, spec, device, model, task, loss, splits)
+    return Parts(settings, dataset, spec, device, model, task, loss, splits, prepared.leaked)
 
 
 def seed_everything(seed: int) -> None:

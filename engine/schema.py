@@ -211,7 +211,7 @@ def _arguments(kind: str, signature: Signature) -> Schema:
             "anyOf": [{"const": "balanced"}, power, weights],
         }
         found["logit_adjustment"] = {
-            "description": "Times the log of each class's share, added to the logits in training: favours rare classes.",
+            "description": "Times the log of each class's share, added to logits in training: for rare classes.",
             "type": "number",
         }
     elif kind == "optimizer":

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import torch
 
-from engine import checkpoint, signatures
+from engine import checkpoint, leaks, signatures
 from engine.augment import Augmentation
 from engine.average import WeightAverage
 from engine.batch_size import with_batch_size
@@ -32,7 +32,7 @@ from engine.randomness import random_states
 from engine.records import RunInfo, RunPaths
 from engine.resume import limits
 from engine.rules import parse_every
-from engine.runs import append_event
+from engine.runs import RunsFolder
 from engine.series import SeriesWriter
 from engine.settings import DataOptions, Settings, Train
 from engine.splits import prepare
@@ -127,8 +127,9 @@ def open_session(paths: RunPaths, info: RunInfo, heartbeat: Heartbeat, interrupt
     settings = with_batch_size(_settings(info), paths, interrupts)
     prepared = prepare(settings, folder)
     summary = summarise(prepared)
+    summary["near_duplicates"] = leaks.near(prepared, RunsFolder(paths.folder.parent).own)
     if not paths.data.exists():
-        _tell_leaks(paths, summary)
+        leaks.tell(paths, summary)
     elif list_checkpoints(paths) and data_changed(paths, summary["fingerprint"]):
         raise DataError(
             f"the data is not what {paths.id} was trained on: its fingerprint has changed",
@@ -166,15 +167,6 @@ def _configure_torch(train: Train, device: torch.device, multiplications: int) -
         # warn_only: an operation without a deterministic kernel is named in the log and goes on
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
-
-
-def _tell_leaks(paths: RunPaths, summary: dict[str, Any]) -> None:
-    for pair, found in summary["duplicates"].items():
-        part = pair.partition("/")[2]
-        if pair.startswith("train/") and found["rows"]:
-            count = summary["splits"][part]["count"]
-            message = f"{found['rows']:,} of {count:,} {part} samples stand in the train split too"
-            append_event(paths, "finding", level="warning", message=message, epoch=0, step=0)
 
 
 def _say_data(summary: dict[str, Any]) -> None:

@@ -135,6 +135,8 @@ class DataOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """Keep identical inputs on one side of a seeded split."""
     leak: Literal["warn", "error"] = "warn"
     """What to do when a test or validation input is found in the train split."""
+    near_duplicates: bool = True
+    """Also look for rows that are nearly the same in two splits: shifted, re-encoded, spelt otherwise."""
     pad_to: int | None = None
     """Pad every sequence to this length instead of to the longest of its batch."""
     bucket: bool = True
@@ -179,7 +181,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     checkpoint: CheckpointSettings = CheckpointSettings()
     """When to save, what to keep, and which one is the best."""
     init: str | None = None
-    """How weights begin: he_normal, he_uniform, glorot_normal, glorot_uniform or orthogonal; else as the model has it."""
+    """How weights begin: he_normal, he_uniform, glorot_normal, glorot_uniform or orthogonal; else the model's own."""
     init_from: str | None = None
     """`e0031:best`, an experiment's name, or a .safetensors file: weights only."""
     test_with: Literal["best", "last"] = "best"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Part of every key: counted up when summaries or splits come to mean something else."""
 
-_IRRELEVANT = {"pad_to", "bucket", "leak", "resize", "augment", "normalize"}
+_IRRELEVANT = {"pad_to", "bucket", "leak", "resize", "augment", "normalize", "near_duplicates"}
 """Options that change neither splits nor counts."""
 
 _FOLDERS = 5_000

@@ -41,6 +41,9 @@ class Task:
     """The scores of an evaluation that become series."""
     shown: ClassVar[tuple[str, ...]] = ("loss",)
     """The scores that a line about an evaluation has."""
+    unseen: ClassVar[tuple[str, ...]] = ()
+    """The scores that are also given without samples that stand in the train split; `answers` then holds one row for
+    each sample."""
     teacher_forcing: ClassVar[bool] = False
     """Whether the model is given the label tokens before the one it predicts."""
 

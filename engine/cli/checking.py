@@ -129,7 +129,7 @@ _prepared: tuple[bytes, Prepared] | None = None
 
 def _load(settings: Settings, folder: Path) -> Prepared:
     global _prepared
-    key = encode([settings.data, settings.data_dir, str(folder)])
+    key = encode([settings.data, settings.task, settings.data_dir, str(folder)])
     if _prepared is None or _prepared[0] != key:
         from engine.splits import prepare
 
@@ -224,14 +224,18 @@ def _forward(settings: Settings, prepared: Prepared, model: Any, task: Any, loss
 
 def describe(settings: Settings, folder: Path, runs: RunsFolder) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """The layer table and the data summary of an experiment; what cannot be had is told of on stderr."""
+    from engine import leaks
+    from engine.signatures import TASK
     from engine.summary import cached, store, summarise
 
-    data = cached(runs, settings.data, folder, data_dir=settings.data_dir)
+    table = settings.data if settings.task == TASK else {**settings.data, "task": settings.task}
+    data = cached(runs, table, folder, data_dir=settings.data_dir)
     try:
         prepared = _load(settings, folder)
         if data is None:
             data = summarise(prepared)
-            store(runs, settings.data, folder, data, data_dir=settings.data_dir)
+            data["near_duplicates"] = leaks.near(prepared, runs.own)
+            store(runs, table, folder, data, data_dir=settings.data_dir)
     except EngineError as error:
         note(f"engine: no data: {printable(error.message)}")
         return None, data

@@ -14,6 +14,7 @@ from engine.cli.output import Column, count_text, metric_text, note, say, say_cs
 from engine.errors import NotFoundError, UsageError, nearest
 from engine.rules import SPLIT
 from engine.runs import RUN_ID, Run
+from engine.signatures import TASK, task_of_dataset
 from engine.text import printable
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool, as
         say_json({**summary, "name": name, "data": summary.get("name")})
         return
     if as_csv:
-        splits = {split: content["classes"] for split, content in summary["splits"].items()}
+        splits = {split: content.get("classes") or {} for split, content in summary["splits"].items()}
         records = [{"class": c, **{s: own.get(c, 0) for s, own in splits.items()}} for c in summary["classes"]]
         say_csv(["class", *splits], records)
         return
@@ -95,7 +96,8 @@ def _of_data_set(place: Place, name: str, overrides: tuple[str, ...]) -> dict[st
         if not equals:
             raise UsageError(f"-s {rule}: write KEY=VALUE")
         table[key.strip().removeprefix("data.")] = _value(text.strip())
-    return _of_settings(place, Settings(data=table), place.folder, own=True)
+    task = str(table.pop("task", "")) or task_of_dataset(name, place.folder)
+    return _of_settings(place, Settings(data=table, task=task), place.folder, own=True)
 
 
 def _value(text: str) -> Any:
@@ -111,14 +113,18 @@ def _value(text: str) -> Any:
 def _of_settings(place: Place, settings: Settings, folder: Path, *, own: bool) -> dict[str, Any]:
     from engine.summary import cached, store
 
-    summary = cached(place.runs, settings.data, folder, data_dir=settings.data_dir, own=own)
+    table = settings.data if settings.task == TASK else {**settings.data, "task": settings.task}
+    summary = cached(place.runs, table, folder, data_dir=settings.data_dir, own=own)
     if summary is None:
+        from engine import leaks
         from engine.splits import prepare, prepare_own
         from engine.summary import summarise
 
-        summary = summarise((prepare_own if own else prepare)(settings, folder))
+        prepared = (prepare_own if own else prepare)(settings, folder)
+        summary = summarise(prepared)
+        summary["near_duplicates"] = leaks.near(prepared, place.runs.own)
         if place.runs.root.is_dir():
-            store(place.runs, settings.data, folder, summary, data_dir=settings.data_dir, own=own)
+            store(place.runs, table, folder, summary, data_dir=settings.data_dir, own=own)
     return summary
 
 

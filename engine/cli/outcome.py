@@ -95,6 +95,9 @@ def _summary(run: Run) -> list[str]:
     for key in _scores(metrics, str((state.best or {}).get("monitor") or "")):
         baseline = _baseline(run, metrics) if key == "test/accuracy" else ""
         lines.append(f"  {key:<14} {metric_text(number(metrics[key]))}{baseline}")
+        if f"{key}_unseen" in metrics:
+            score = metric_text(number(metrics[f"{key}_unseen"]))
+            lines.append(f"  {'':<14} {score} without the samples that stand in the train split too")
     if state.best:
         value = metric_text(number(state.best.get("value")))
         epoch = number_text(state.best.get("epoch"))

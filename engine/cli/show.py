@@ -175,6 +175,10 @@ def say_data(data: Any) -> None:
     splits = {name: split for name, split in data["splits"].items() if isinstance(split, dict)}
     shape = " × ".join(map(str, data.get("shape") or ()))
     say(f"  {printable(data.get('name', ''))}  {printable(data.get('kind', ''))} {shape}")
+    if data.get("labels") == "numbers":
+        _say_quantities(splits)
+        _say_data_notes(data)
+        return
     classes = data.get("classes") or []
     first = next(iter(splits.values()), {}).get("classes") or {}
     order = sorted(classes, key=lambda c: -first.get(c, 0))
@@ -205,8 +209,26 @@ def _say_data_notes(data: dict[str, Any]) -> None:
         if isinstance(found, dict) and found.get("rows"):
             text = f"  {printable(pair)}: {count_text(found['rows'])} rows of one are in the other"
             say(paint(f"{text} ({count_text(found.get('distinct'))} distinct)", "yellow"))
+    for pair, found in (data.get("near_duplicates") or {}).items():
+        same = ((data.get("duplicate_inputs") or {}).get(pair) or {}).get("rows", 0)
+        more = (found.get("rows") or 0) - same if isinstance(found, dict) else 0
+        if more > 0:
+            say(paint(f"  {printable(pair)}: {count_text(more)} more are nearly the same", "yellow"))
     if data.get("note"):
         say(f"  {printable(data['note'])}")
+
+
+def _say_quantities(splits: dict[str, Any]) -> None:
+    """Of quantities to be learnt: mean, deviation and range in each split."""
+    lines = []
+    for split, content in splits.items():
+        for name, stated in (content.get("quantities") or {}).items():
+            values = [metric_text(stated.get(key)) for key in ("mean", "deviation", "least", "most")]
+            lines.append([f"  {name}", split, count_text(content.get("count")), *values])
+    columns = [Column("quantity", "  quantity"), Column("split")]
+    say_table(
+        [*columns, *(Column(key, right=True) for key in ("samples", "mean", "deviation", "least", "most"))], lines
+    )
 
 
 def _show_experiment(place: Place, name: str, only_settings: bool, as_json: bool) -> None:

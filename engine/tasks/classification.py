@@ -65,6 +65,7 @@ class Classification(Task):
 
     logged = ("loss", "accuracy", "macro_f1", "balanced_accuracy")
     shown = ("loss", "accuracy")
+    unseen = ("accuracy", "macro_f1")
 
     def __init__(self, dataset: Dataset, device: torch.device) -> None:
         super().__init__(dataset, device)

@@ -57,6 +57,7 @@ class Ctc(Task):
     kinds = ("image",)
     logged = ("loss", "cer", "accuracy")
     shown = ("loss", "cer")
+    unseen = ("cer",)
 
     def build_loss(self, table: dict[str, Any]) -> Loss:
         """CTC loss; texts that cannot be aligned count for nothing instead of an infinite loss."""

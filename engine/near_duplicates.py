@@ -7,6 +7,7 @@ from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from engine.dataset import Kind, Split
 from engine.duplicates import Digests, input_digests, pairs
@@ -43,11 +44,13 @@ def near_duplicates(splits: Mapping[str, Split], kind: Kind, vocabulary: Sequenc
         {"train/test": {"rows": 812, "pairs": [[13, 5, 0.0], [7, 2, 0.013], …]}, …}
     """
     digests = {name: input_digests(split) for name, split in splits.items()}
-    searched = {name: _searched(split, kind, vocabulary) for name, split in splits.items()}
     found = {}
-    for earlier, later in pairs(splits):
-        same, others = _identical(digests[earlier], digests[later])
-        found[f"{earlier}/{later}"] = reported(same, searched[earlier].find(searched[later], others))
+    # products of small matrices: on a busy machine, threads wait for each other ten times as long as they work
+    with threadpool_limits(1, "blas"):
+        searched = {name: _searched(split, kind, vocabulary) for name, split in splits.items()}
+        for earlier, later in pairs(splits):
+            same, others = _identical(digests[earlier], digests[later])
+            found[f"{earlier}/{later}"] = reported(same, searched[earlier].find(searched[later], others))
     return found
 
 

@@ -25,7 +25,8 @@ SHORT = 20
 MOST_EDITS = 0.05
 """Share of a longer text's characters that may be changed, left out or put in.
 
-Of 2,000 lines of 21 to 60 characters, edited so at random places, 99 % are found; of longer texts all."""
+Of 2,000 random texts of 21 to 60 characters, edited so at random places, 99.9 % are found, and 98.6 % of 2,000 of 21
+where the one edit is in the middle; of longer lines of plays, all."""
 
 _SHINGLE = 6
 _BANDS = 20

@@ -24,6 +24,7 @@ from engine.near_duplicates import near_duplicates
 from engine.near_duplicates_cache import cached
 from engine.near_index import NearIndex, Signatures, similarity
 from engine.near_texts import edit_distance, folded
+from engine.near_thumbnails import correlation, detail, signatures, thumbnails, windows
 from engine.sequences import tokens, vocabulary_of
 
 Pixels = np.ndarray
@@ -197,6 +198,40 @@ def test_images_of_one_frame_are_not_near_for_it() -> None:
     assert found(train, test)["rows"] <= 2
 
 
+def test_images_that_are_alike_only_from_afar_are_not_near() -> None:
+    train, test = scenes(900, 1), scenes(300, 2)
+    frequency = np.hypot(np.fft.fftfreq(32)[:, None], np.fft.rfftfreq(32))
+    coarse, fine = (np.fft.rfft2(images[:300].astype(float)) for images in (train, test))
+    mixed = np.fft.irfft2(np.where(frequency < 5 / 32, coarse, 2.5 * fine))
+    rows = np.arange(0, 300, 10)
+    test[rows] = np.clip(mixed, 0, 255).astype(np.uint8)[rows]
+    assert found(train, test)["rows"] <= 1
+
+
+def test_a_common_background_counts_for_nothing_in_detail() -> None:
+    lit = np.linspace(-100, 100, 32, dtype=np.float32)
+    one, other = (thumbnails(scenes(900, 1), np.arange(start, start + 100)) for start in (0, 100))
+    assert np.median(correlation(one + lit, other + lit)) > 0.5
+    assert np.abs(np.median(correlation(detail(one + lit), detail(other + lit)))) < 0.1
+    assert (correlation(detail(one), detail(2 * one + lit + 30)) > 0.97).all()
+
+
+def test_faint_contrast_tells_nothing() -> None:
+    shape = np.zeros((1, 32, 32), np.float32)
+    shape[:, 10:20, 10:20] = 1
+    through = windows(32, 32)
+    lengths = [np.linalg.norm(signatures(shape * contrast, through).values[0, 12]) for contrast in (0.05, 0.1, 9, 90)]
+    assert lengths == [pytest.approx(length, rel=1e-3) for length in (lengths[1] / 2, lengths[1], 1, 1)]
+    assert lengths[1] < 0.2
+
+
+def test_noise_makes_the_distance_and_does_not_hide_a_copy() -> None:
+    train, test, rows = scenes(900, 1), scenes(300, 2), np.arange(0, 300, 30)
+    result = found(planted(train, test, rows, noisy(25)), test)
+    assert rows_of(result) == set(rows.tolist())
+    assert all(0.03 < distance < 0.1 for _, _, distance in result["pairs"])
+
+
 def test_identical_images_come_first_and_each_row_counts_once() -> None:
     train, test = scenes(900, 1)[:300], scenes(300, 2)
     test[5] = train[17]
@@ -236,8 +271,10 @@ def test_every_pair_of_splits_is_compared_the_same_each_time() -> None:
 def test_plain_images_are_near_only_when_identical() -> None:
     shades = np.repeat(np.arange(0, 250, 10, dtype=np.uint8), 3 * 32 * 32).reshape(-1, 3, 32, 32)
     train, test = np.concatenate([shades, scenes(300, 2)[:50]]), shades[::2] + np.uint8(1)
+    test[:, :, 20, 9] += 1
+    train[: len(shades), :, 20, 9] += 1  # one grey level in one place: no more than noise
     assert found(train, test)["rows"] == 0
-    assert found(train, shades)["rows"] == len(shades)
+    assert found(train, train[:10])["rows"] == 10
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 48), (3, 96, 33), (1, 20, 90), (4, 16, 16), (1, 12, 12)])
@@ -386,7 +423,7 @@ def test_one_edit_in_the_middle_of_the_shortest_longer_text() -> None:
 def test_texts_of_words_and_of_unknown_tokens() -> None:
     vocabulary = ("", "\ufffd", "New", "york", "York", "Old")
     splits = {
-        "train": split(np.array([[2, 4, 0], [5, 4, 0]]), np.array([2, 2])),
+        "train": split(np.array([[2, 4, 0], [5, 4, 0], [5, 2, 5]]), np.array([2, 2, 3])),
         "test": split(np.array([[2, 3, 0], [5, 2, 9], [1, 0, 0]]), np.array([2, 3, 1])),
     }
     assert near_duplicates(splits, "sequence", vocabulary)["train/test"]["pairs"] == [[0, 0, 0.0]]
@@ -437,6 +474,17 @@ def test_features_that_differ_by_rounding_are_near() -> None:
     result = found(train, test, "features")
     assert {(a, b) for a, b, _ in result["pairs"]} == {(i, 10 * i) for i in range(10)}
     assert all(0 < distance <= 1e-6 for _, _, distance in result["pairs"])
+
+
+def test_features_whose_sums_are_nearer_do_not_hide_the_near_one() -> None:
+    generator = np.random.default_rng(23)
+    others = generator.standard_normal((2000, 6))
+    steps = np.zeros((41, 6))
+    steps[:, 0] = np.arange(-20, 21) * 1.5e-6
+    wanted = np.array([[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]])
+    train = np.concatenate([others, wanted + steps * others.std(axis=0)])
+    test = wanted + 0.9e-6 * np.array([0, 1, 1, 1, 1, 1]) * others.std(axis=0)
+    assert [pair[:2] for pair in found(train, test, "features")["pairs"]] == [[2020, 0]]
 
 
 def test_nan_is_nan_and_nothing_else() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ def load(
     header: bool = True,
     missing: str = "fill",
     scale: bool = True,
+    task: str = "classification",
 ) -> Dataset:
     """Any CSV file: text columns one-hot, gaps filled and numbers scaled by what the train split says.
 
@@ -39,6 +42,7 @@ def load(
         header: whether the first line names the columns; else they are "column 0", "column 1", …
         missing: "fill" gaps with the train split's median or most frequent value, "drop" rows with gaps, or "error".
         scale: bring numbers to mean 0 and deviation 1 of the train split.
+        task: what is learnt: with "regression" the label is a quantity and not a class.
 
     Raises:
         DataError: the file is missing or cannot be learnt from; with the line.
@@ -51,7 +55,7 @@ def load(
     positions = _used(table, target, columns, drop)
     table, label_notes = _labelled(table, target)
     table, gap_notes = _without_gaps(table, positions, missing)
-    classes, labels = _classes(table, target)
+    classes, labels = _quantity(table, target) if task == "regression" else _classes(table, target)
     used, raw, notes = read_columns(table, positions)
     if not used:
         raise DataError(f"{table.path}: no column is left to learn from", hint="; ".join(notes) or "set data.columns")
@@ -136,6 +140,18 @@ def _take(table: Table, rows: list[int]) -> Table:
     return replace(table, rows=[table.rows[i] for i in rows], lines=[table.lines[i] for i in rows])
 
 
+def _quantity(table: Table, target: int) -> tuple[tuple[str, ...], NDArray[Any]]:
+    """The label's name, and each row's number."""
+    numbers = [as_number(row[target]) for row in table.rows]
+    for line, row, value in zip(table.lines, table.rows, numbers, strict=True):
+        if value is None or not math.isfinite(value):
+            raise DataError(
+                f"{table.path}:{line}: the label {table.columns[target]!r} is {row[target]!r}, which is no number",
+                hint="set data.label to a column of numbers, or leave task out to learn classes",
+            )
+    return (table.columns[target],), np.array(numbers, np.float32)
+
+
 def _classes(table: Table, target: int) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The label's values in order (of number, where all are), and each row's."""
     texts = [row[target] for row in table.rows]
@@ -145,7 +161,7 @@ def _classes(table: Table, target: int) -> tuple[tuple[str, ...], NDArray[np.int
         raise DataError(
             f"{table.path}: the label {table.columns[target]!r} has {len(values):,} different values"
             f" in {len(texts):,} rows",
-            hint="only classes can be learnt, not quantities or identifiers: set data.label to a column of classes",
+            hint='set data.label to a column of classes; a quantity is learnt with task = "regression"',
         )
     index = {value: i for i, value in enumerate(values)}
     return tuple(values), np.array([index[text] for text in texts], np.int64)

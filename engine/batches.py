@@ -234,6 +234,14 @@ class TrainBatches:
             None if self._augment is None else partial(self._augment, epoch=epoch, number=number),
         )
 
+    def stretch(self, epoch: int, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """`count` whole batches of features from the `first` on: inputs (count, size, d) and labels (count, size)."""
+        if epoch != self._epoch:
+            self._begin(epoch)
+        rows = slice(first * self.size, (first + count) * self.size)
+        inputs = self._inputs[rows] if self._rows is None else self._inputs[self._rows[rows]]
+        return inputs.view(count, self.size, -1), self._labels[rows].view(count, self.size)
+
     def _begin(self, epoch: int) -> None:
         """Put the epoch's samples in their order."""
         split = self.split

@@ -47,7 +47,7 @@ def model_table(model: nn.Module, spec: InputSpec) -> dict[str, Any]:
         shape = " × ".join(map(str, spec.shape))
         raise SettingsError(
             f"the model cannot take this data set's {spec.kind} samples of {shape}: {error}",
-            hint="forward takes (x), for sequences (tokens, lengths)",
+            hint="forward takes (x); for sequences (tokens, lengths); given the tokens before, (images, tokens)",
         ) from error
     finally:
         torch.set_rng_state(state)

@@ -61,6 +61,31 @@ class Recorder:
         """Whether the step to come is one at which the layers are measured."""
         return (self._loop.step + 1) % self._layers_every == 0 or self._loop.step == 0
 
+    @property
+    def marks(self) -> tuple[int, ...]:
+        """At multiples of these steps something besides the step itself is noted."""
+        return self._mark_every, self._layers_every
+
+    def stretch(self, first_step: int, losses: list[float], shares: list[float]) -> None:
+        """Note consecutive steps, the first of which was `first_step`.
+
+        Raises:
+            NonFiniteError: the loss of one is not finite; those before it are noted.
+        """
+        good = next((i for i, loss in enumerate(losses) if not math.isfinite(loss)), len(losses))
+        values = {"train/loss": losses[:good], "train/accuracy": shares[:good]}
+        self._session.series.log_many(first_step, values)
+        loop = self._loop
+        for loss, share in zip(losses[:good], shares[:good], strict=True):
+            loop.loss_sum += loss
+            loop.accuracy_sum += share
+        loop.loss_count += good
+        loop.accuracy_count += good
+        if good < len(losses):
+            raise self.non_finite(f"the loss became {losses[good]}", first_step + good)
+        if loop.batch == 0 or loop.step % self._mark_every == 0 or first_step == 1:
+            self._mark()
+
     def flush(self) -> None:
         """Fetch and note what the device holds of past steps: one wait for all of them."""
         self._fetched = time.perf_counter()

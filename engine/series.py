@@ -12,7 +12,7 @@ import os
 import shutil
 import struct
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -89,6 +89,22 @@ class SeriesWriter:
             if descriptor is None:
                 descriptor = self._open(name)
             if write(descriptor, pack(step, now, value)) != RECORD.size:
+                self._mend(descriptor)
+                raise OSError(errno.ENOSPC, f"no space left while writing the series {name}")
+
+    def log_many(self, first_step: int, values: Mapping[str, Sequence[float]], time: float | None = None) -> None:
+        """Append one point for each of consecutive steps to each named series, by one write a series.
+
+        Raises:
+            OSError: the disk is full or the folder is not writable.
+        """
+        now = clock.time() if time is None else time
+        for name, points in values.items():
+            descriptor = self._descriptors.get(name)
+            if descriptor is None:
+                descriptor = self._open(name)
+            data = b"".join(RECORD.pack(first_step + i, now, value) for i, value in enumerate(points))
+            if os.write(descriptor, data) != len(data):
                 self._mend(descriptor)
                 raise OSError(errno.ENOSPC, f"no space left while writing the series {name}")
 

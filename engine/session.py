@@ -96,6 +96,11 @@ class Session:
         """With the part of the present epoch."""
         return self.loop.epoch + self.loop.batch / self.batches.count
 
+    @property
+    def schedule_interval(self) -> str | None:
+        """How often the scheduler is advanced; None without one."""
+        return None if self.schedule is None else self.schedule.interval
+
     def training_state(self) -> dict[str, Any]:
         """What a checkpoint keeps besides weights and the loop's state."""
         scaler = self.stepper.scaler

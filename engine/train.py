@@ -12,6 +12,7 @@ from engine.measure import measure
 from engine.metrics import is_better, mode_of
 from engine.parts import prefix_of
 from engine.progress import Progress
+from engine.quick_steps import quick_steps
 from engine.recorder import Recorder
 from engine.runs import append_event
 from engine.session import Session, evaluated_splits
@@ -26,6 +27,7 @@ class Training:
         self.session, self.loop = session, session.loop
         self._progress, self._recorder = Progress(session), Recorder(session)
         self._splits = evaluated_splits(session.settings, session.parts)
+        self._quick = quick_steps(session)
         self._outcome: Outcome | None = None
         self._improved = False
 
@@ -46,8 +48,12 @@ class Training:
             if self.over():
                 self._tell_early_stop()
                 break
-            self.step()
-            self.log()
+            ahead = 0 if self._quick is None else self._ahead()
+            if ahead > 1:
+                self._stretch(ahead)
+            else:
+                self.step()
+                self.log()
         self._progress.tick(time.perf_counter())
 
     # -------------------------------------------------------------------------------------------------- the five parts
@@ -159,6 +165,33 @@ class Training:
         assert self._outcome is not None
         self._recorder.step(self._outcome, now)
         self._progress.tick_if_due(now)
+
+    # ------------------------------------------------------------------------------------------- many steps at once
+
+    def _ahead(self) -> int:
+        """Steps that may be taken at once; none where the next one is to be looked at closely."""
+        if self._quick is None or self._recorder.layers_due:
+            return 0
+        return self._quick.ahead(self._recorder.marks)
+
+    def _stretch(self, count: int) -> None:
+        """Make and note `count` steps within an epoch."""
+        session, loop = self.session, self.loop
+        assert self._quick is not None
+        session.stepper.watch.begin_step()
+        losses, shares = self._quick.take(count)
+        session.stepper.watch.lap("update")
+        first = loop.step + 1
+        loop.step += count
+        loop.samples += count * session.batches.size
+        loop.batch += count
+        if loop.batch == session.batches.count:
+            loop.epoch, loop.batch = loop.epoch + 1, 0
+        self._recorder.rate()
+        self._recorder.stretch(first, losses.tolist(), shares.tolist())
+        if session.schedule_interval == "epoch" and loop.batch == 0:
+            self._advance_schedule(None)
+        self._progress.tick_if_due(time.perf_counter())
 
     # ------------------------------------------------------------------------------------------------------ evaluation
 

@@ -26,7 +26,7 @@ MONITOR = "cer"
 
 Tensor = torch.Tensor
 
-_REACH = 0.35
+_REACH = 0.25
 """How far a window's centre may be from a character's to be labelled with it, as a share of the image's height; less
 than half a character's width, so that windows between two equal characters tell them apart."""
 
@@ -42,7 +42,8 @@ def window_labels(batch: Batch, windows: int, width: float, reach: float) -> Ten
     """
     assert batch.positions is not None
     assert batch.label_lengths is not None
-    centres = (torch.arange(windows, device=batch.labels.device) + 0.5) * (width / windows)
+    # a position is the number of a column, whose own centre is half a column further on
+    centres = (torch.arange(windows, device=batch.labels.device) + 0.5) * (width / windows) - 0.5
     distances = (batch.positions[:, None, :] - centres[None, :, None]).abs()
     absent = torch.arange(batch.labels.shape[1], device=batch.labels.device) >= batch.label_lengths[:, None]
     nearest, which = distances.masked_fill(absent[:, None, :], torch.inf).min(2)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rapidfuzz.distance import Levenshtein
 
 from engine.dataset import Split
 from engine.near_pairs import Found
@@ -172,7 +173,7 @@ def _candidates(earlier: Hashes, later: Hashes) -> Iterator[tuple[int, NDArray[n
     order = np.lexsort((other, -agreement, row))
     order = order[agreement[order] >= _LEAST_AGREEMENT]
     rows, begins = np.unique(row[order], return_index=True)
-    for place, begin, end in zip(rows.tolist(), begins, [*begins[1:], len(order)], strict=True):
+    for place, begin, end in zip(rows.tolist(), begins, np.append(begins, len(order))[1:], strict=True):
         yield place, other[order[begin : min(end, begin + _MEASURED)]]
 
 
@@ -196,25 +197,4 @@ def _joined(earlier: NDArray[np.uint64], later: NDArray[np.uint64]) -> tuple[NDA
 def edited_share(a: str, b: str) -> float:
     """The edit distance of two texts as a share of the longer one's characters; 1 where lengths differ too much."""
     longer = max(len(a), len(b))
-    return 1.0 if abs(len(a) - len(b)) > MOST_EDITS * longer else edit_distance(a, b) / longer
-
-
-def edit_distance(a: str, b: str) -> int:
-    """Fewest characters to change, leave out or put in that make one text of the other.
-
-    A column of the table of distances is two numbers of as many bits as `a` has characters (Hyyrö 2003, "A bit-vector
-    algorithm for computing Levenshtein and Damerau edit distances").
-    """
-    places: dict[str, int] = {}
-    for place, character in enumerate(a):
-        places[character] = places.get(character, 0) | 1 << place
-    whole, last, distance = (1 << len(a)) - 1, 1 << len(a) >> 1, len(a)
-    more, less = whole, 0
-    for character in b:
-        same = places.get(character, 0)
-        diagonal = (((same & more) + more) ^ more) | same | less
-        right, left = less | ~(diagonal | more) & whole, more & diagonal
-        distance += bool(right & last) - bool(left & last)
-        right, left = right << 1 | 1, left << 1
-        more, less = (left | ~(diagonal | right)) & whole, right & diagonal & whole
-    return distance if a else len(b)
+    return 1.0 if abs(len(a) - len(b)) > MOST_EDITS * longer else Levenshtein.distance(a, b) / longer

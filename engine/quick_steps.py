@@ -1,4 +1,4 @@
-"""Many steps at once, for models that bring their own: what lies between two steps costs more than a small model's step.
+"""Many steps at once, for models that bring their own: between two steps passes more time than in a small one.
 
 A model with `sgd_steps(inputs, labels, learning_rate) -> (losses, shares of right answers)` does plain SGD on the mean
 cross entropy by itself; the loop then hands it whole stretches of an epoch.

@@ -144,7 +144,7 @@ def _task(name: str, file: Path) -> TaskSignature:
         if not value or not isinstance(value, str if key == "MONITOR" else tuple):
             raise SettingsError(
                 f"{file}: the task '{printable(name)}' does not say its {key}",
-                hint="a task's file has the constants LOSSES, SCORES, TRAINED (tuples of strings) and MONITOR (a string)",
+                hint="a task's file has the constants LOSSES, SCORES, TRAINED (tuples of strings) and MONITOR",
             )
     return TaskSignature(name, found["LOSSES"], found["SCORES"], found["TRAINED"], found["MONITOR"], file)
 

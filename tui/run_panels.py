@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui.scores import FIRST, is_validation, parted
+
 WIDE = 100
 """From this width on panels stand side by side."""
 LOWER = 20
 """From this height on there is a second row of panels, where they stand side by side."""
-_SPLITS = ("train", "val", "test")
+_SPLITS = ("train", "train_split", "val", "test")
 _HIDDEN = ("epoch", "samples")
 
 
@@ -23,13 +25,11 @@ class Panel:
 
 
 def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
-    """The panels of a run: its loss, its accuracy (else what is monitored), the learning rate, and the ones added."""
+    """The panels of a run: its loss, the score of its task, what is monitored, the learning rate, and the ones added."""
     known = set(names)
     splits = _splits(names)
-    bases = [base for base in ("cer", "rmse", "bits_per_character", "accuracy")
-             if any(f"{split}/{base}" in known for split in splits)]  # fmt: skip
-    second = bases[0] if bases else _base(monitor)
-    wanted = ["loss", second, "lr", *added]
+    task = next((base for base in FIRST if any(f"{split}/{base}" in known for split in splits)), "")
+    wanted = ["loss", *([task] if task else []), _base(monitor), "lr", *added]
     panels = []
     for base in dict.fromkeys(wanted):
         shown = tuple(n for n in (*(f"{split}/{base}" for split in splits), base) if n in known)
@@ -54,13 +54,12 @@ def system_panels(names: Sequence[str]) -> list[Panel]:
 
 
 def _base(name: str) -> str:
-    split, slash, rest = name.partition("/")
-    return rest if slash and (split in _SPLITS or split.startswith("val_")) else name
+    return parted(name)[1]
 
 
 def _splits(names: Sequence[str]) -> list[str]:
-    """The splits that metrics may be of: the usual ones, and the validation sets of this run after the first."""
-    several = sorted({name.partition("/")[0] for name in names if name.startswith("val_")})
+    """The splits that metrics may be of: the usual ones, and where there are several validation sets, those."""
+    several = sorted({split for name in names if is_validation(split := parted(name)[0]) and split != "val"})
     return [split for known in _SPLITS for split in ([known, *several] if known == "val" else [known])]
 
 
@@ -68,10 +67,10 @@ _STEP_PARTS = ("data", "forward", "backward", "update", "evaluation", "checkpoin
 """What the time of a training is divided into."""
 
 
-def addable(names: Sequence[str]) -> list[str]:
+def addable(names: Sequence[str], monitor: str = "") -> list[str]:
     """The panels that can be added, by what their series share."""
-    bases = dict.fromkeys(_base(name) for name in names if name not in _HIDDEN)
-    return [base for base in bases if base not in ("loss", "accuracy", "lr")]
+    there = {name for panel in panels_of(names, monitor, ()) for name in panel.series}
+    return list(dict.fromkeys(_base(name) for name in names if name not in _HIDDEN and name not in there))
 
 
 @dataclass(frozen=True)
@@ -104,5 +103,5 @@ def arrange_panels(count: int, width: int, height: int) -> Place:
 
 def is_share(panel: Panel) -> bool:
     """Whether the values are shares of 1, which a logarithmic axis does not help."""
-    words = ("accuracy", "f1", "precision", "recall", "auc", "majority")
+    words = ("accuracy", "f1", "precision", "recall", "auc", "majority", "r2", "texts")
     return any(word in panel.title for word in words)

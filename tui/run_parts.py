@@ -20,7 +20,7 @@ MOST_DOCUMENT = 32 << 20
 """A JSON file larger than this is not read for the screen."""
 MOST_NOTES = 1 << 20
 MOST_FINDINGS = 500
-_EVALUATION = re.compile(r"([A-Za-z_]+)-(\d{1,18})\.json")
+_EVALUATION = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,60})-(\d{1,18})\.json")
 
 Stamp = tuple[int, ...] | None
 

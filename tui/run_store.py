@@ -37,6 +37,8 @@ ENDED_SECONDS = 1.0
 """Between two looks at a run that has ended: a few calls of stat."""
 SLOW_SECONDS = 1.0
 """How often folders that seldom change are looked at."""
+SPLITS = {"val": "validation", "train_split": "train"}
+"""The splits that metrics call otherwise."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,12 @@ class RunSnapshot:
         return str(found["class"]), number(found.get("share"))
 
     def baseline(self, split: str) -> float | None:
-        """What always answering the majority class scores on a split (train, val, test); None when unknown."""
+        """What always answering the majority class scores on a split (train, val, val_a, test); None when unknown."""
         stated = number(self.state.metrics.get(f"{split}/majority"))
         if math.isfinite(stated):
             return stated
         majority = self.majority
-        content = _table(_table(self.data.table.get("splits")).get({"val": "validation"}.get(split, split)))
+        content = _table(_table(self.data.table.get("splits")).get(SPLITS.get(split, split)))
         count = number(content.get("count"))
         if majority is None or not count > 0:
             return majority[1] if majority is not None and split == "train" else None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from engine.errors import DataError, EngineError, NotFoundError, SettingsError, UsageError
 from engine.interrupts import STOPPED, Interrupts, Stopped
-from engine.jsonio import encode, write_json
+from engine.jsonio import encode, read_json, write_json
 from engine.memory import is_out_of_memory
 from engine.records import RunPaths
 
@@ -151,7 +151,7 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
         return 1
     if is_out_of_memory(error):
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = _MEMORY_HINT if paths.model.exists() else _DATA_MEMORY_HINT
+        hint = _memory_hint(paths)
         _explain(paths, f"out of memory: {first[:300]}", "out-of-memory", hint)
         return 1
     if "Expected more than 1 value per channel" in str(error):
@@ -168,9 +168,23 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
 _MEMORY_HINT = (
     "halve train.batch_size and double train.accumulate: the gradients stay the same; or train.precision = bf16"
 )
+_ONE_MEMORY_HINT = (
+    "a batch of one sample is too much already: train.checkpoint_gradients = true and train.precision = bf16 need less,"
+    " a smaller model or data.resize less still"
+)
 _DATA_MEMORY_HINT = "the data set does not fit: data.limit takes fewer samples, a smaller data.size smaller images"
 _DENSE = "SparseAdam takes sparse gradients, and this model's are dense"
 _ONE_SAMPLE = "the last batch of the epoch has a single sample, which batch norm cannot train on"
+
+
+def _memory_hint(paths: RunPaths) -> str:
+    """What needs less memory, by what there was no room for."""
+    if not paths.model.exists():
+        return _DATA_MEMORY_HINT
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        if read_json(paths.run)["settings"]["train"].get("batch_size", 64) == 1:
+            return _ONE_MEMORY_HINT
+    return _MEMORY_HINT
 
 
 def _one_line(error: Exception) -> str:

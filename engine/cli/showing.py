@@ -37,10 +37,18 @@ if TYPE_CHECKING:
 @run_argument
 @click.argument("series", metavar="[SERIES...]", nargs=-1)
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the last N points of each.")
+@click.option("--layers", is_flag=True, help="Gradient norms and update ratios of each layer instead.")
 @table_options
-def metrics_(place: Place, run: str, series: tuple[str, ...], last: int | None, as_json: bool, as_csv: bool) -> None:
+def metrics_(
+    place: Place, run: str, series: tuple[str, ...], last: int | None, layers: bool, as_json: bool, as_csv: bool
+) -> None:
     """The points of a run's series: all, or those named ('val/*' works too); without names a line each."""
     found = place.find(run)
+    if layers:
+        if series:
+            raise UsageError("--layers has no series to name", hint="leave the names out")
+        _say_layers(found, last, as_json, as_csv)
+        return
     points = {name: _points(found, name, last) for name in chosen_series(found, series)}
     if as_json:
         say_json({name: {key: p[key].tolist() for key in ("step", "time", "value")} for name, p in points.items()})
@@ -54,6 +62,42 @@ def metrics_(place: Place, run: str, series: tuple[str, ...], last: int | None, 
         note(f"{found.id} has no points yet")
     else:
         _say_series(points)
+
+
+def _say_layers(run: Run, last: int | None, as_json: bool, as_csv: bool) -> None:
+    """Gradient norms and update-to-weight ratios: all of them as JSON or CSV, else the last beside the first."""
+    from engine.layer_series import QUANTITIES, read_layers
+
+    tables = {name: found for name in QUANTITIES if (found := read_layers(run.paths.series, name)) is not None}
+    kept = slice(None if last is None else -last, None)
+    if as_json:
+        say_json(
+            {name: {"layers": t.layers, "step": t.step[kept].tolist(), "value": t.value[kept].tolist()}
+             for name, t in tables.items()}
+        )  # fmt: skip
+        return
+    if as_csv:
+        say_csv(
+            ["quantity", "step", "layer", "value"],
+            [{"quantity": name, "step": step, "layer": layer, "value": value}
+             for name, t in tables.items()
+             for step, row in zip(t.step[kept].tolist(), t.value[kept].tolist(), strict=True)
+             for layer, value in zip(t.layers, row, strict=True)],
+        )  # fmt: skip
+        return
+    if not tables or not all(len(t.step) for t in tables.values()):
+        note(f"{run.id} has measured no layers yet")
+        return
+    columns = [Column("layer", least=12)]
+    columns += [
+        Column(f"{name.replace('_', ' ')}, {when}", right=True) for name in tables for when in ("first", "last")
+    ]
+    names = next(iter(tables.values())).layers
+    lines = [
+        [layer, *(number_text(float(t.value[k, i])) for t in tables.values() for k in (0, -1))]
+        for i, layer in enumerate(names)
+    ]
+    say_table(columns, lines)
 
 
 def chosen_series(run: Run, patterns: tuple[str, ...]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The curves of a run: loss and accuracy, train and validation in one panel; the learning rate; what is added."""
+"""The curves of a run: loss and the score of its task, all splits in one panel; the learning rate; what is added."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from textual.widget import Widget
 from tui.plots.chart import Baseline, Chart, Curve, Mark
 from tui.run_panels import Panel, Place, addable, arrange_panels, is_share, panels_of
 from tui.run_store import RunSnapshot, Wants
+from tui.scores import is_validation, parted
 from tui.series import XAxis
 from tui.text import fit, number, safe
 from tui.theme import inks, symbol
@@ -21,8 +22,10 @@ from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.table import to_strip
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
-_COLORS = {"train": "curve-0", "val": "curve-1", "test": "curve-2"}
-_NAMES = {"train": "train", "val": "validation", "test": "test"}
+_COLORS = {"train": "curve-0", "val": "curve-1", "test": "curve-2", "train_split": "curve-5"}
+_NAMES = {"train": "train", "val": "validation", "test": "test", "train_split": "train split"}
+_MORE_COLORS = ("curve-1", "curve-3", "curve-4", "curve-6", "curve-7")
+"""Of several validation sets."""
 _AXES = (XAxis.STEP, XAxis.EPOCH, XAxis.TIME)
 
 
@@ -55,6 +58,32 @@ class Waiting(Widget):
                 ),
             ]
         return to_strip(lines[y] if y < len(lines) else [], width, self.rich_style)
+
+
+def _monitor(snapshot: RunSnapshot) -> str:
+    """The metric that decides which checkpoint is the best."""
+    checkpoint = snapshot.info.settings.get("checkpoint")
+    stated = checkpoint.get("monitor") if isinstance(checkpoint, dict) else None
+    return snapshot.best[0] if snapshot.best else str(stated or "")
+
+
+def _label(name: str, panel: Panel) -> str:
+    """What a series is called in the legend: its split; where it is of none, what tells it from its neighbours."""
+    split = parted(name)[0]
+    if split:
+        return _NAMES.get(split, split)
+    rest = name.partition("/")[2]
+    return rest.partition("/")[2] or rest or panel.title
+
+
+def _color(name: str, panel: Panel) -> str:
+    """A split's colour is the same in every panel."""
+    split = parted(name)[0]
+    if split in _COLORS or not is_validation(split):
+        return _COLORS.get(split, f"curve-{panel.series.index(name)}")
+    several = [s for s in (parted(other)[0] for other in panel.series) if is_validation(s) and s not in _COLORS]
+    taken = int("val" in (parted(other)[0] for other in panel.series))
+    return _MORE_COLORS[(several.index(split) + taken) % len(_MORE_COLORS)]
 
 
 class CurvesTab(RunTab, can_focus=True):
@@ -122,10 +151,7 @@ class CurvesTab(RunTab, can_focus=True):
 
     def panels_now(self, snapshot: RunSnapshot) -> list[Panel]:
         """What there is to draw."""
-        best = snapshot.best
-        checkpoint = snapshot.info.settings.get("checkpoint")
-        monitor = best[0] if best else str((checkpoint if isinstance(checkpoint, dict) else {}).get("monitor") or "")
-        return panels_of(snapshot.series, monitor, self.added)
+        return panels_of(snapshot.series, _monitor(snapshot), self.added)
 
     def show(self, snapshot: RunSnapshot) -> None:
         """Draw what was appended."""
@@ -197,16 +223,12 @@ class CurvesTab(RunTab, can_focus=True):
     def _curve(self, name: str, panel: Panel, snapshot: RunSnapshot) -> Curve:
         """A series as it is drawn: what is measured at every step smoothed, evaluations as they are."""
         caches, state = self.store.caches, snapshot.state
-        split, slash, rest = name.partition("/")
-        label = _NAMES.get(split, rest) if slash else panel.title
-        if slash and split not in _NAMES:
-            label = rest.partition("/")[2] or rest
-        smoothed = split == "train" or (split not in _NAMES and bool(slash))
-        position = panel.series.index(name)
+        split, slash = parted(name)[0], "/" in name
+        smoothed = split == "train" or (not split and slash)
         return Curve(
-            safe(label),
+            safe(_label(name, panel)),
             caches[name],
-            _COLORS.get(split, f"curve-{position}"),
+            _color(name, panel),
             smooth=None if smoothed else 0.0,
             start=min((first for cache in caches.values() if (first := cache.first_time)), default=None),
             epochs=caches.get("epoch"),
@@ -227,7 +249,7 @@ class CurvesTab(RunTab, can_focus=True):
     def _baselines(panel: Panel, snapshot: RunSnapshot) -> tuple[Baseline, ...]:
         if panel.title != "accuracy":
             return ()
-        split = "val" if any(name.startswith("val/") for name in panel.series) else "train"
+        split = next((s for s in (parted(name)[0] for name in panel.series) if is_validation(s)), "train")
         share = snapshot.baseline(split)
         return () if share is None else (Baseline(share, f"majority {number(share, 3)}"),)
 
@@ -310,7 +332,7 @@ class CurvesTab(RunTab, can_focus=True):
         """Choose a metric to see, or to see no more."""
         from tui.screens.confirm import Choice, ChoiceScreen
 
-        bases = addable(self.snapshot.series)
+        bases = addable(self.snapshot.series, _monitor(self.snapshot))
         if not bases:
             self._say("there are no other metrics")
             return

@@ -160,6 +160,12 @@ def _unexpected(paths: RunPaths, error: Exception) -> int:
     if "does not support dense gradients" in str(error):
         _explain(paths, _DENSE, "settings", "set optimizer.name = Adam, which does the same for dense gradients")
         return 2
+    if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+        traceback.print_exc()
+        words = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = next((line for line in words if "compiler" in line.lower()), words[0] if words else "")
+        _explain(paths, f"the model could not be compiled: {said[:300]}", "settings", _COMPILER, say=False)
+        return 2
     traceback.print_exc()
     _explain(paths, _one_line(error), "exception", "the traceback is in log.txt", say=False)
     return 1
@@ -173,6 +179,7 @@ _ONE_MEMORY_HINT = (
     " a smaller model or data.resize less still"
 )
 _DATA_MEMORY_HINT = "the data set does not fit: data.limit takes fewer samples, a smaller data.size smaller images"
+_COMPILER = "set train.compile = false; on a CPU torch.compile needs a C++ compiler, such as g++"
 _DENSE = "SparseAdam takes sparse gradients, and this model's are dense"
 _ONE_SAMPLE = "the last batch of the epoch has a single sample, which batch norm cannot train on"
 

@@ -211,6 +211,30 @@ def test_passes_computed_otherwise_train_the_same(tmp_path: Path) -> None:
         np.testing.assert_allclose(points, curves(tuned)[name], rtol=1e-3, err_msg=name)
 
 
+def test_a_model_that_does_not_compile_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "stubborn.py").write_text(
+        "import torch\nclass Failed(RuntimeError): pass\nFailed.__module__ = 'torch._dynamo.exc'\n"
+        "class Net(torch.nn.Linear):\n    def forward(self, x):\n"
+        "        if self.training: raise Failed('no compiler found')\n        return super().forward(x)\n"
+        "def build(spec): return Net(64, 10)\n"
+    )
+    paths = make_run(tmp_path, model={"name": "stubborn:build"})
+    run_worker(paths, expect=2)
+    assert read_json(paths.control / "failure.json")["hint"].startswith("set train.compile = false")
+
+
+@pytest.mark.parametrize(("size", "words"), [(1, "a batch of one sample is too much"), (8, "halve train.batch_size")])
+def test_too_little_memory_says_what_to_do(tmp_path: Path, size: int, words: str) -> None:
+    (tmp_path / "greedy.py").write_text(
+        "import torch\nclass Net(torch.nn.Linear):\n    def forward(self, x):\n"
+        '        if self.training: raise RuntimeError("DefaultCPUAllocator: can\'t allocate memory")\n'
+        "        return super().forward(x)\ndef build(spec): return Net(64, 10)\n"
+    )
+    paths = make_run(tmp_path, model={"name": "greedy:build"}, train={"epochs": 1, "batch_size": size})
+    run_worker(paths, expect=1)
+    assert words in read_json(paths.control / "failure.json")["hint"]
+
+
 # --------------------------------------------------------------------------------------------------------------- data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.style import Style
 
+from tui.data_words import class_counts, form_of, leaks, quantity_lines, table_of
+from tui.scores import parted
 from tui.text import age, dash, fit, number, pad, percent, safe, setting, wrap
 from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.table import Line
@@ -81,9 +84,15 @@ def _summary(store: Store, experiment: Experiment) -> dict[str, Any] | None:
 
 def _many(experiment: Experiment) -> str:
     parts = [f"{key}: {', '.join(setting(value) for value in values)}" for key, values in experiment.matrix.items()]
+    runs = math.prod(len(values) for values in experiment.matrix.values())
+    folds = experiment.settings.data.get("folds")
+    if isinstance(folds, int) and folds > 1 and experiment.settings.data.get("fold") is None:
+        parts.append(f"{folds} folds")
+        runs *= folds
     if experiment.seeds and experiment.seeds > 1:
         parts.append(f"{experiment.seeds} seeds")
-    return f"{'; '.join(parts)}: {experiment.runs} runs" if parts else ""
+        runs *= experiment.seeds
+    return f"{'; '.join(parts)}: {runs} runs" if parts else ""
 
 
 def _tables(experiment: Experiment) -> dict[str, dict[str, Any]]:
@@ -163,7 +172,7 @@ def _class_lines(details: Details, width: int, ink: Inks) -> list[Line]:
         return [*summary_lines(details.summary, width, ink), []]
     if not details.data_state:
         return []
-    lines: list[Line] = [[("Classes", ink.strong)]]
+    lines: list[Line] = [[("Data", ink.strong)]]
     lines += [
         [(line, ink.text if details.data_hint else ink.muted)] for line in wrap(safe(details.data_state), width, 4)
     ]
@@ -172,14 +181,19 @@ def _class_lines(details: Details, width: int, ink: Inks) -> list[Line]:
 
 
 def summary_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
-    """A data summary: the splits' counts, a bar for each class, and what always answering the largest one scores."""
+    """A data summary: the splits' counts, a bar for each class, and what always answering the largest one scores.
+
+    Of texts a bar for each character; of quantities what they are like.
+    """
     splits, source = summary.get("splits") or {}, (summary.get("source") or {}).get("train")
+    title = {"tokens": "Characters", "numbers": "Quantities"}.get(form_of(summary), "Classes")
     counts = f" {symbol('dot')} ".join(f"{safe(name)} {_count(split):,}" for name, split in splits.items())
-    lines: list[Line] = [[("Classes", ink.strong)], *([(row, ink.text)] for row in wrap(counts, width))]
+    lines: list[Line] = [[(title, ink.strong)], *([(row, ink.text)] for row in wrap(counts, width))]
     majority = summary.get("majority") or {}
     if source:
         lines.append([(fit(_source_words(source, majority), width), ink.muted)])
-    lines += _bars({name: split["classes"] for name, split in splits.items() if split.get("classes")}, width, ink)
+    lines += _bars(class_counts(summary), width, ink)
+    lines += quantity_lines(summary, width, ink)
     if majority.get("class") is not None:
         words = f"always answering {safe(majority['class'])} scores {percent(majority.get('share'))}"
         lines.append([(fit(words, width), ink.warning)])
@@ -194,7 +208,7 @@ def _count(split: Mapping[str, Any]) -> int:
 def _source_words(source: Mapping[str, Any], majority: Mapping[str, Any]) -> str:
     words = f"train file of {_count(source):,}"
     name = majority.get("class")
-    if name is not None and name in (source.get("classes") or {}):
+    if name is not None and name in table_of(source.get("classes")):
         words += f": {safe(name)} {source['classes'][name]:,} ({percent(majority.get('share'))})"
     return words
 
@@ -219,13 +233,9 @@ def _plot_ink(ink: Inks, name: str, weight: str) -> Style:
 
 def _warnings(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
     lines: list[Line] = []
-    for pair, found in (summary.get("duplicates") or {}).items():
-        rows = found.get("rows") if isinstance(found, dict) else None
-        if rows and "train/" in f"{pair}/":
-            inside = pair.partition("/")[2] or pair
-            distinct = found.get("distinct", 0)
-            words = f"{symbol('warning')} {rows:,} {safe(inside)} rows ({distinct:,} distinct) are in train too"
-            lines += [[(line, ink.warning)] for line in wrap(words, width, 3)]
+    for words, across in leaks(summary):
+        if across:
+            lines += [[(line, ink.warning)] for line in wrap(f"{symbol('warning')} {words}", width, 3)]
     if summary.get("note"):
         lines += [[(line, ink.muted)] for line in wrap(safe(summary["note"]), width, 3)]
     return lines
@@ -244,10 +254,16 @@ def _run_lines(runs: Sequence[Row], width: int, ink: Inks) -> list[Line]:
                 (pad(row.run, 7), ink.text),
                 (pad(number(row.best), 8, right=True), ink.strong),
                 (f" {symbol('star')}" if row.star else "  ", ink.star),
-                (fit(f"  {run_words(row, now)}", max(0, width - LABEL - 19)), ink.muted),
+                (fit(f"  {_metric(row)}{run_words(row, now)}", max(0, width - LABEL - 19)), ink.muted),
             ]
         )
     return lines
+
+
+def _metric(row: Row) -> str:
+    """What the best value is one of, unless it is an accuracy."""
+    name = parted(row.monitor or "")[1] if row.best is not None else ""
+    return f"{safe(name)}  " if name and name != "accuracy" else ""
 
 
 def run_words(row: Row, now: float) -> str:

@@ -43,6 +43,15 @@ def reached_limit(snapshot: RunSnapshot) -> tuple[str, float] | None:
     return None
 
 
+def split_to_score(snapshot: RunSnapshot) -> str:
+    """The split that a checkpoint is scored on: test; a run without one, such as that of a fold, its validation set."""
+    splits = snapshot.data.table.get("splits")
+    names = list(splits) if isinstance(splits, dict) else []
+    if "test" in names or not names:
+        return "test"
+    return next((name for name in names if name == "validation" or name.startswith("val_")), "train")
+
+
 def evaluate(root: Path, reference: str, closing: threading.Event, split: str = "test") -> Evaluation:
     """Run `engine evaluate` to its end, or until `closing` is set.
 
@@ -91,8 +100,10 @@ def _outcome(reference: str, split: str, code: int, output: bytes, errors: bytes
     except (msgspec.DecodeError, IndexError, KeyError, TypeError, ValueError):
         return Evaluation(f"{reference} was evaluated, but the answer cannot be read", failed=True)
     short = {str(name).removeprefix(f"{split}/"): value for name, value in metrics.items()}
-    liked = ("accuracy", "majority", "macro_f1", "balanced_accuracy", "loss", "r2")
+    liked = ("cer", "rmse", "bits_per_character", "accuracy", "majority", "accuracy_unseen", "macro_f1",
+             "balanced_accuracy", "perplexity", "texts", "loss", "r2", "mae")  # fmt: skip
     parts = [f"{split}/{name} {shown(number(short[name]))}" for name in liked if name in short]
+    parts = parts or [f"{split}/{name} {shown(number(value))}" for name, value in short.items()][:6]
     words = f" {symbol('dot')} ".join(parts) or "no metrics"
     return Evaluation(f"{reference}   {words}")
 

@@ -25,7 +25,7 @@ class Panel:
 
 
 def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[Panel]:
-    """The panels of a run: its loss, the score of its task, what is monitored, the learning rate, and the ones added."""
+    """The panels of a run: loss, the score of its task, what is monitored, the learning rate, and the ones added."""
     known = set(names)
     splits = _splits(names)
     task = next((base for base in FIRST if any(f"{split}/{base}" in known for split in splits)), "")

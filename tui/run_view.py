@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 
 from engine.errors import UsageError
 from engine.index import Row
+from tui.scores import parted, smaller_is_better, test_metric
 
 NEWEST = "created"
+BEST, TEST = "best", "test"
+"""Sort keys whose values are of one metric for some runs, of another for others."""
 OPERATORS = frozenset("<>=!~()")
 
 
@@ -27,10 +30,10 @@ class View:
     """Only this experiment's runs."""
 
     def sorted_by(self, key: str) -> View:
-        """This view by `key`: largest first, but losses and text smallest first; by the same key again, reversed."""
+        """This view by `key`: largest first, but errors, losses and text smallest; by the same key again, reversed."""
         if key == self.sort:
             return replace(self, descending=not self.descending)
-        smallest_first = key.endswith("loss") or key in ("experiment", "state", "device", "name", "tags")
+        smallest_first = smaller_is_better(key) or key in ("experiment", "state", "device", "name", "tags")
         return replace(self, sort=key, descending=not smallest_first)
 
 
@@ -102,6 +105,39 @@ def _text(row: Row) -> str:
 def _ordered(rows: list[Row], view: View) -> list[Row]:
     if view.sort == NEWEST:
         return rows[::-1] if view.descending else rows
+    if view.sort in (BEST, TEST):
+        return _by_score(rows, view.sort, view.descending)
     from engine.query import sort_rows
 
     return sort_rows(rows, view.sort, view.descending)
+
+
+def score(row: Row, key: str) -> tuple[str, float | None, bool]:
+    """The metric that a run is judged by (without its split), its value, and whether less of it is better.
+
+    Args:
+        key: BEST or TEST.
+    """
+    if key == BEST:
+        return parted(row.monitor or "")[1], row.best, row.mode == "min"
+    metric = test_metric(row.metrics, row.monitor)
+    return parted(metric)[1], row.metrics.get(metric), smaller_is_better(metric)
+
+
+def _by_score(rows: list[Row], key: str, descending: bool) -> list[Row]:
+    """Runs of one metric together, those with most runs first; among them the better first, or the worse.
+
+    Errors are not compared with shares; runs without a value, or with NaN, come last.
+    """
+    groups: dict[str, list[tuple[float, Row]]] = {}
+    rest = []
+    for row in rows:
+        metric, value, smaller = score(row, key)
+        if value is None or value != value:
+            rest.append(row)
+        else:
+            groups.setdefault(metric, []).append((-value if smaller else value, row))
+    ordered = []
+    for _, group in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
+        ordered += [row for _, row in sorted(group, key=lambda pair: pair[0], reverse=descending)]
+    return ordered + rest

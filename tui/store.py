@@ -272,6 +272,7 @@ class _Tally:
     live: int = 0
     best: float | None = None
     starred: bool = False
+    monitor: str | None = None
 
     def add(self, row: Row) -> None:
         self.runs += 1
@@ -280,5 +281,7 @@ class _Tally:
         value = row.best
         if value is None or value != value:
             return
+        if row.monitor != self.monitor:  # what the newest run watches: another metric's values are not compared with it
+            self.best, self.monitor = None, row.monitor
         if self.best is None or (value < self.best if row.mode == "min" else value > self.best):
             self.best, self.starred = value, row.star

@@ -179,7 +179,7 @@ class RequestsScreen(Screen[None]):
 
     def evaluate_checkpoint(self, reference: str) -> None:
         """Score a checkpoint by a process of its own; the result stands below the table."""
-        from tui.run_actions import Evaluation, evaluate
+        from tui.run_actions import Evaluation, evaluate, split_to_score
         from tui.widgets.run_checkpoints import CheckpointsTab
 
         if self._refused():
@@ -188,13 +188,14 @@ class RequestsScreen(Screen[None]):
             self.app.notify(f"{self.run_id} is training: evaluate it when it has ended", severity="warning")
             return
         outcome = self.query_one(CheckpointsTab).outcome
-        outcome.say(f"evaluating {reference} on the test split…")
+        split = split_to_score(self.snapshot)
+        outcome.say(f"evaluating {reference} on the {split} split…")
 
         def after(result: Evaluation) -> None:
             outcome.say(result.words, bad=result.failed)
 
         root = self.dltui.store.runs.root
-        self._act(lambda: evaluate(root, reference, self._leaving), after=after)
+        self._act(lambda: evaluate(root, reference, self._leaving, split), after=after)
 
     def delete_checkpoint(self, info: CheckpointInfo) -> None:
         """Delete a checkpoint, once confirmed; the best and the last one are refused."""

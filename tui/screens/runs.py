@@ -136,7 +136,8 @@ class RunsScreen(MainScreen):
         position = None
         if current is not None:
             position = next((i for i, row in enumerate(outcome.rows) if row.run == current.run), None)
-        runs.measure({row.experiment for row in outcome.rows}, len(outcome.rows[0].run) if outcome.rows else 5)
+        ids = len(outcome.rows[0].run) if outcome.rows else 5
+        runs.measure({row.experiment for row in outcome.rows}, ids, {row.monitor for row in outcome.rows})
         runs.sorted_by(self.view.sort, self.view.descending)
         runs.empty = self._empty_lines()
         if runs.cursor == 0 and self.view.sort == NEWEST and round(runs.scroll_y) == 0:
@@ -214,6 +215,7 @@ class RunsScreen(MainScreen):
         choices = [
             Choice(NEWEST, "age", "a", "when it was launched"),
             Choice("best", "best", "b", "the best value of what its checkpoints watch"),
+            Choice("test", "test", "x", "the score on the test split: accuracy, error rate, whatever the task has"),
             Choice("experiment", "experiment", "e"),
             Choice("state", "state", "s"),
             Choice("seconds", "time", "t", "how long it trained"),

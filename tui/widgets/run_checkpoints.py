@@ -12,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.run_store import RunSnapshot
+from tui.scores import first_of, is_validation, parted
 from tui.text import age, dash, fit, number, safe, size
 from tui.theme import Inks, inks, symbol
 from tui.widgets.line_list import LineList
@@ -29,7 +30,10 @@ METRICS = 4
 def metric_columns(checkpoints: tuple[CheckpointInfo, ...], monitor: str) -> list[str]:
     """The metrics shown: the monitored one first, then those people look at."""
     known = {name for info in checkpoints for name in info.metrics}
-    liked = [monitor, "val/accuracy", "val/loss", "val/macro_f1", "train/accuracy", "train/loss", "test/accuracy"]
+    validation = sorted({split for name in known if is_validation(split := parted(name)[0])})
+    first = first_of({parted(name)[1] for name in known}, monitor)
+    liked = [monitor, *(f"{split}/{name}" for name in (first, "loss", "macro_f1") for split in validation)]
+    liked += [f"train/{first}", "train/loss", f"test/{first}"]
     order = [*(name for name in dict.fromkeys(liked) if name in known), *sorted(known - set(liked))]
     return order[:METRICS]
 

@@ -1,4 +1,4 @@
-"""What a run learns from: its classes in each split, the majority, leaks across splits, shapes."""
+"""What a run learns from: classes, characters or quantities in each split, the majority, leaks across splits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from textual.app import App
 
+from tui.data_words import class_counts, class_names, form_of, kinds, leaks, no_leak, quantity_lines, whole
 from tui.plots.bars import bars_of, draw_bars
 from tui.plots.inks import shade_style, style_of
+from tui.run_store import SPLITS as RENAMED
 from tui.run_store import RunSnapshot
 from tui.text import number, percent, safe, wrap
 from tui.theme import Inks, ascii_mode, symbol
@@ -45,7 +47,7 @@ class DataTab(LinesTab):
 
     def content(self, snapshot: RunSnapshot) -> object:
         """data.json is written before the first step, once."""
-        return (snapshot.data, snapshot.alive, snapshot.baseline("val"), snapshot.baseline("test"))
+        return (snapshot.data, snapshot.alive, *(snapshot.baseline(prefix) for prefix in _prefixes(snapshot)))
 
     def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
         """All of it."""
@@ -69,14 +71,24 @@ def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks) -> l
     if table.get("note"):
         lines += [[(f" {line}", ink.muted)] for line in wrap(safe(table["note"]), min(100, width - 2), 4)]
     lines.append([])
-    counts = _counts(table)
+    table = {**table, "splits": _splits(table)}
+    counts, room = class_counts(table), min(WIDEST, width - 2)
     if counts:
-        room = min(WIDEST, width - 2)
-        bars = bars_of(counts, [str(name) for name in _list(table.get("classes"))])
+        if form_of(table) == "tokens":
+            lines += [[(" how often each character is to be predicted", ink.muted)], []]
+        bars = bars_of(counts, class_names(table))
         lines += styled(app, draw_bars(bars, room, splits=list(counts), ascii_only=ascii_mode()))
     else:
-        lines.append([(" no classes: the targets are numbers", ink.muted)])
+        figures = quantity_lines(table, room, ink)
+        lines += [[(" ", ink.text), *line] for line in figures]
+        lines += [] if figures else [[(" no classes: the targets are numbers", ink.muted)]]
     return lines
+
+
+def _prefixes(snapshot: RunSnapshot) -> list[str]:
+    """The splits as metrics call them."""
+    names = {split: prefix for prefix, split in RENAMED.items() if prefix == "val"}
+    return [names.get(split, split) for split in _splits(snapshot.data.table)]
 
 
 def _list(value: Any) -> list[Any]:
@@ -86,22 +98,9 @@ def _list(value: Any) -> list[Any]:
 def _splits(table: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found = table.get("splits")
     splits = found if isinstance(found, dict) else {}
-    known = {name: splits[name] for name in SPLITS if isinstance(splits.get(name), dict)}
-    return known | {str(k): v for k, v in splits.items() if k not in SPLITS and isinstance(v, dict)}
-
-
-def _whole(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) and value == value and abs(value) < 1e18 else 0
-
-
-def _counts(table: dict[str, Any]) -> dict[str, dict[str, int]]:
-    """Classes and their counts of each split that tells them."""
-    counts = {}
-    for name, split in _splits(table).items():
-        classes = split.get("classes")
-        if isinstance(classes, dict) and classes:
-            counts[name] = {str(key): max(0, _whole(value)) for key, value in classes.items()}
-    return counts
+    found = {str(name): split for name, split in splits.items() if isinstance(split, dict)}
+    several = [name for name in found if name not in SPLITS]
+    return {name: found[name] for name in (*SPLITS[:2], *several, *SPLITS[2:]) if name in found}
 
 
 def _head(snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
@@ -110,13 +109,13 @@ def _head(snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks) -
     name = table.get("name") or (data.get("name") if isinstance(data, dict) else "") or ""
     shape = _list(table.get("shape"))
     shown = f" {symbol('times')} ".join("any length" if n is None else safe(n) for n in shape)
-    words = [safe(table.get("kind") or ""), shown, _classes(table)]
+    words = [safe(table.get("kind") or ""), shown, kinds(table)]
     lines: list[Line] = [[(f" {safe(name)}", ink.strong), (f"   {'   '.join(w for w in words if w)}", ink.muted)]]
     splits = _splits(table)
-    total = sum(_whole(split.get("count")) for split in splits.values())
+    total = sum(whole(split.get("count")) for split in splits.values())
     line: Line = [(" ", ink.text)]
     for split, content in splits.items():
-        count = _whole(content.get("count"))
+        count = whole(content.get("count"))
         line += [
             (f"{safe(split)} ", ink.muted),
             (f"{count:,}", ink.text),
@@ -126,23 +125,26 @@ def _head(snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks) -
     source = table.get("source")
     train = source.get("train") if isinstance(source, dict) else None
     if isinstance(train, dict):
-        said = f" validation was cut off the train file of {_whole(train.get('count')):,}{_most(table, train)}"
+        said = f" {_cut(data)} the train file of {whole(train.get('count')):,}{_most(table, train)}"
         lines.append([(said, ink.muted)])
     return lines
 
 
+def _cut(data: Any) -> str:
+    """How the validation split came about."""
+    folds, fold = (data.get("folds"), data.get("fold")) if isinstance(data, dict) else (None, None)
+    if isinstance(folds, int) and isinstance(fold, int):
+        return f"validation is fold {fold + 1} of {folds} of"
+    return "validation was cut off"
+
+
 def _most(table: dict[str, Any], train: dict[str, Any]) -> str:
     """The majority class of the whole train file, as in ": Russian 6,272 (46.9 %)"."""
-    majority, classes, total = table.get("majority"), train.get("classes"), _whole(train.get("count"))
+    majority, classes, total = table.get("majority"), train.get("classes"), whole(train.get("count"))
     if not (isinstance(majority, dict) and isinstance(classes, dict) and total):
         return ""
-    count = _whole(classes.get(majority.get("class")))
+    count = whole(classes.get(majority.get("class")))
     return f": {safe(str(majority.get('class')))} {count:,} ({percent(count / total)})"
-
-
-def _classes(table: dict[str, Any]) -> str:
-    count = len(_list(table.get("classes")))
-    return f"{count:,} classes" if count else ""
 
 
 def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
@@ -157,8 +159,8 @@ def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
         (" scores", ink.muted),
     ]
     lines, used = [line], sum(cell_len(text) for text, _ in line)
-    for prefix, split in (("train", "train"), ("val", "validation"), ("test", "test")):
-        value = snapshot.baseline(prefix)
+    for prefix in _prefixes(snapshot):
+        split, value = safe(RENAMED.get(prefix, prefix)), snapshot.baseline(prefix)
         if value is None:
             continue
         words: Line = [(f"  {number(value, 3)}", ink.text), (f" {split}", ink.muted)]
@@ -172,23 +174,13 @@ def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
 
 
 def _leaks(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
-    """Inputs that are in two splits: what is scored has been seen."""
-    found = table.get("duplicates")
+    """Inputs that are in two splits, or nearly: what is scored has been seen."""
     lines: list[Line] = []
-    for pair, content in found.items() if isinstance(found, dict) else ():
-        rows = _whole(content.get("rows")) if isinstance(content, dict) else 0
-        if not rows:
-            continue
-        first, _, second = str(pair).partition("/")
-        distinct = _whole(content.get("distinct"))
-        words = (
-            f"{rows:,} {safe(second)} rows ({distinct:,} distinct) are in {safe(first)} too"
-            if second
-            else f"{rows:,} rows of {safe(first)} are there more than once"
-        )
-        style = ink.warning if second else ink.muted
+    found = leaks(table)
+    for words, across in found:
+        style = ink.warning if across else ink.muted
         for position, row in enumerate(wrap(words, width - 4, 3)):
             lines.append([(f" {symbol('warning')} " if not position else "   ", style), (row, style)])
-    if isinstance(found, dict) and not lines:
-        lines.append([(f" {symbol('finished')} ", ink.good), ("no input is in two splits", ink.muted)])
+    if not found and (words := no_leak(table)):
+        lines.append([(f" {symbol('finished')} ", ink.good), (words, ink.muted)])
     return lines

@@ -1,4 +1,4 @@
-"""The evaluations of a run: confusion matrix, scores of each class, predictions; back and forth over the epochs."""
+"""The evaluations of a run: confusion matrix, scores of each class, answers; back and forth over the epochs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from engine.jsonio import number
 from tui.plots.matrix import draw_matrix
 from tui.run_parts import EvaluationKey
 from tui.run_store import RunSnapshot, Wants
-from tui.text import dash, fit, pad, safe
+from tui.scores import told
+from tui.text import dash, pad, safe
 from tui.text import number as shown
-from tui.theme import Inks, ascii_mode, inks, symbol
+from tui.theme import Inks, ascii_mode, inks
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.run_data import styled
+from tui.widgets.run_samples import generated_lines, rows_of, sample_lines
 from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.run_words import epochs, spread
 from tui.widgets.table import Line, to_strip
@@ -29,13 +31,10 @@ WIDE = 104
 SCORES = 58
 """The least cells of the scores there."""
 WIDEST = 84
-"""Tables are not drawn wider than this."""
-MOST_SAMPLES = 200
+"""Tables of classes are not drawn wider than this."""
+WIDEST_TEXT = 140
+"""Nor other answers wider than this."""
 _SPLITS = {"val": "validation"}
-_METRICS = (
-    "accuracy", "macro_f1", "balanced_accuracy", "macro_precision", "macro_recall", "weighted_f1", "auc",
-    "loss", "r2", "mae", "rmse",
-)  # fmt: skip
 
 
 class EvaluationHead(Widget):
@@ -71,14 +70,17 @@ class EvaluationHead(Widget):
         if epoch == epoch:
             line.append((f"   epoch {epochs(epoch)}", ink.text))
         line.append((f"   step {key.step:,}", ink.muted))
+        count = number(table.get("count"))
+        if count > 0:
+            line.append((f"   {count:,.0f} {'sample' if count == 1 else 'samples'}", ink.muted))
         if table.get("checkpoint"):
             line.append(
                 (f"   {safe(table['checkpoint'])} checkpoint", ink.star if table["checkpoint"] == "best" else ink.muted)
             )
         if len(snapshot.evaluations) < 2:
             return line
-        count = f"{at + 1:,} of {len(snapshot.evaluations):,} "
-        return spread(line, [("[ ", ink.key), (count, ink.muted), ("]", ink.key)], width, ink)
+        place = f"{at + 1:,} of {len(snapshot.evaluations):,} "
+        return spread(line, [("[ ", ink.key), (place, ink.muted), ("]", ink.key)], width, ink)
 
 
 def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
@@ -88,7 +90,7 @@ def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
     metrics = metrics if isinstance(metrics, dict) else {}
     split = key.split if key else "val"
     short = {str(name).partition("/")[2] or str(name): value for name, value in metrics.items()}
-    ordered = [name for name in _METRICS if name in short] + [n for n in short if n not in _METRICS and n != "majority"]
+    ordered = told(name for name in short if name != "majority")
     line: Line = [(" ", ink.text)]
     used = 1
     for name in ordered:
@@ -101,7 +103,7 @@ def metric_line(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
             break
         line += [
             (words, ink.muted),
-            (value, ink.strong if name == "accuracy" else ink.text),
+            (value, ink.strong if name == ordered[0] else ink.text),
             (extra, ink.muted),
             ("   ", ink.text),
         ]
@@ -176,6 +178,7 @@ class EvaluationTab(RunTab):
             return
         same = isinstance(self._shown, tuple) and self._shown[1:3] == key[1:3]
         self._shown = key
+        self._arrange()
         self.head.show(snapshot)
         self.head.display = snapshot.evaluation_key is not None
         if not same:
@@ -183,11 +186,19 @@ class EvaluationTab(RunTab):
         self.refresh_bindings()
 
     def on_resize(self) -> None:
-        beside = self.size.width >= WIDE
-        if beside != self.has_class("-beside"):
-            self.set_class(beside, "-beside")
+        if self._arrange():
             self._draw(self.snapshot)
             self.refresh_bindings()
+
+    def _arrange(self) -> bool:
+        """Stand scores beside a matrix, where there is one and room for both; whether that is another arrangement."""
+        beside = self.size.width >= WIDE and bool(confusion(self.snapshot.evaluation.table)[0])
+        if beside == self.has_class("-beside"):
+            return False
+        if self.scores.has_focus and not beside:
+            self.matrix.focus(scroll_visible=False)
+        self.set_class(beside, "-beside")
+        return True
 
     def _draw(self, snapshot: RunSnapshot) -> None:
         beside = self.has_class("-beside")
@@ -253,9 +264,9 @@ def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *,
         return notice(document.problem, width, ink, bad=True)
     table = document.table
     counts, classes = confusion(table)
-    lines: list[Line] = [[]]
+    lines: list[Line] = []
     if counts:
-        lines += styled(app, draw_matrix(counts, classes, width - 2, ascii_only=ascii_mode()))
+        lines += [[], *styled(app, draw_matrix(counts, classes, width - 2, ascii_only=ascii_mode()))]
     elif table.get("confusion"):
         lines += notice(
             f"{snapshot.evaluation_key.name}: its confusion matrix is not as it should be", width, ink, bad=True
@@ -282,23 +293,22 @@ def confusion(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
 
 
 def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
-    """Precision, recall, F1 and support of each class; then predictions of single samples."""
-    width = min(width, WIDEST)
+    """Precision, recall, F1 and support of each class; text the model wrote; then answers to single samples."""
     if snapshot.evaluation_key is None or snapshot.evaluation.problem:
         return []
     table = snapshot.evaluation.table
-    rows = _rows(table.get("per_class"))
+    rows = rows_of(table.get("per_class"))
+    width = min(width, WIDEST if rows or table.get("confusion") else WIDEST_TEXT)
     lines: list[Line] = []
     if rows:
         lines += [[], *_class_table(rows, width, ink)]
-    samples = sorted(_rows(table.get("samples"))[:MOST_SAMPLES], key=_is_right)
+    lines += generated_lines(table, width, ink)
+    samples = sample_lines(table, width, ink)
     if samples:
-        lines += [[], *_sample_table(samples, width, ink)]
+        lines += [[], *samples]
+    if not lines and not table.get("confusion"):
+        return notice("This evaluation holds no answers, only its metrics.", width, ink)
     return lines
-
-
-def _rows(value: Any) -> list[dict[str, Any]]:
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def _class_table(rows: list[dict[str, Any]], width: int, ink: Inks) -> list[Line]:
@@ -326,34 +336,4 @@ def _class_table(rows: list[dict[str, Any]], width: int, ink: Inks) -> list[Line
             low = column == "f1" and value <= bad
             line.append((f"{text:>10}", ink.warning if low else ink.muted if column == "support" else ink.text))
         lines.append(line)
-    return lines
-
-
-def _is_right(sample: dict[str, Any]) -> bool:
-    """Wrong answers come first."""
-    return bool(sample.get("true") == sample.get("predicted"))
-
-
-def _sample_table(samples: list[dict[str, Any]], width: int, ink: Inks) -> list[Line]:
-    """What was asked, what is true, what was answered, how sure; right and wrong by symbol and colour."""
-    shown_input = [safe(s["input"]) if s.get("input") is not None else f"row {safe(s.get('row', ''))}" for s in samples]
-    label = min(18, max(5, max((len(safe(s.get("true", ""))) for s in samples), default=5)))
-    label = max(label, 9)
-    room = max(6, min(max(map(len, shown_input)), width - 2 * label - 18))
-    title = f"   {pad('sample', room)}  {pad('true', label)}  {pad('predicted', label)}  {'sure':>6}"
-    lines: list[Line] = [[(fit(title, width), ink.muted)]]
-    for sample, text in zip(samples, shown_input, strict=True):
-        right = _is_right(sample)
-        mark, style = (symbol("finished"), ink.good) if right else (symbol("failed"), ink.bad)
-        probability = number(sample.get("probability"))
-        sure = f"{100 * probability:.0f} %" if probability == probability else dash()
-        lines.append(
-            [
-                (f" {mark} ", style),
-                (f"{pad(text, room)}  ", ink.text),
-                (f"{pad(safe(sample.get('true', '')), label)}  ", ink.muted),
-                (f"{pad(safe(sample.get('predicted', '')), label)}  ", ink.text if right else ink.bad),
-                (f"{sure:>6}", ink.muted),
-            ]
-        )
     return lines

@@ -9,13 +9,15 @@ from textual import events
 
 from engine.index import Row
 from tui.details import progress
+from tui.run_view import BEST, TEST, score
+from tui.scores import parted
 from tui.text import age, dash, duration, number, safe
 from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
 from tui.widgets.table import GAP, Column, Line, arrange, draw_row
 
 SORT_KEYS = {
-    "run": "created", "experiment": "experiment", "best": "best", "test": "test/accuracy", "time": "seconds",
+    "run": "created", "experiment": "experiment", "best": BEST, "test": TEST, "time": "seconds",
     "age": "created", "device": "device", "state": "state", "tags": "tags", "epoch": "epoch",
 }  # fmt: skip
 """What a click on a column's title sorts by."""
@@ -29,12 +31,14 @@ class RunList(LineList[Row]):
         self.selected: set[str] = set()
         """Ids of the runs that the next action is for; none means the one under the cursor."""
         self.sort = ("created", True)
-        self._columns = _columns(12, 8)
+        self._columns = _columns(12, 8, 0)
         self._minute = 0
 
-    def measure(self, experiments: Iterable[str], ids: int) -> None:
-        """Fit the columns to the longest experiment name and id."""
-        columns = _columns(max([10, *map(len, experiments)]), ids)
+    def measure(self, experiments: Iterable[str], ids: int, monitors: Iterable[str | None] = ()) -> None:
+        """Fit the columns to the longest experiment name and id, and say the metrics where not all are accuracies."""
+        metrics = {parted(monitor)[1] for monitor in monitors if monitor}
+        metric = max(map(len, metrics)) if metrics - {"accuracy"} else 0
+        columns = _columns(max([10, *map(len, experiments)]), ids, metric)
         if columns != self._columns:
             self._columns = columns
             self.forget()
@@ -79,13 +83,15 @@ class RunList(LineList[Row]):
         """One run."""
         state = ink.state(item.state)
         chosen = item.run in self.selected
-        test = item.metrics.get("test/accuracy")
+        tested, test, _ = score(item, TEST)
+        watched = score(item, BEST)[0]
         cells = {
             "mark": (symbol("selected") if chosen else symbol(item.state), ink.warning if chosen else state),
             "run": (item.run, ink.strong),
             "star": (symbol("star") if item.star else "", ink.star),
             "experiment": (_title(item), ink.text),
             "state": (_state(item), state),
+            "metric": (safe(", ".join(dict.fromkeys(name for name in (watched, tested) if name))), ink.muted),
             "best": (number(item.best), ink.text if item.best is not None else ink.faint),
             "test": (number(test), ink.text if test is not None else ink.faint),
             "time": (duration(item.seconds or None), ink.muted),
@@ -124,13 +130,14 @@ def _state(row: Row) -> str:
     return row.state if done is None else f"{100 * done:.0f} %"
 
 
-def _columns(experiment: int, ids: int) -> tuple[Column, ...]:
+def _columns(experiment: int, ids: int, metric: int) -> tuple[Column, ...]:
     return (
         Column("mark", "", 1),
         Column("run", "run", max(5, ids)),
         Column("star", "", 1),
         Column("experiment", "experiment", min(experiment, 18), 48),
         Column("state", "state", 8, 10, rank=4),
+        *([Column("metric", "metric", min(max(6, metric), 14), 20, rank=3)] if metric else []),
         Column("best", "best", 7, 9, right=True, rank=1),
         Column("test", "test", 7, 9, right=True, rank=2),
         Column("time", "time", 8, 9, right=True, rank=5),

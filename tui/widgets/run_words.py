@@ -10,10 +10,13 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tui.run_store import RunSnapshot
+from tui.scores import UNSEEN, parted, told
 from tui.text import age, dash, duration, fit, number, safe, wrap
 from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.table import Line
 
+_TOLD = ("cer", "rmse", "bits_per_character", "accuracy", "r2", "macro_f1", "perplexity", "texts", "loss")
+"""The scores that the head of a run has."""
 MOST_CAUSE = 6
 MOST_HINT = 4
 
@@ -220,9 +223,8 @@ def _scores(snapshot: RunSnapshot, width: int, ink: Inks, now: float) -> Line:
 
 def _score_parts(snapshot: RunSnapshot, ink: Inks) -> list[Line]:
     """The scores in forms of falling length."""
-    shown = [n for n in ("test/accuracy", "test/r2", "test/macro_f1", "test/loss") if snapshot.metric(n) is not None][
-        :2
-    ]
+    names = [name for split, name in map(parted, snapshot.state.metrics) if split == "test"]
+    shown = [f"test/{name}" for name in told(names) if name.removesuffix(UNSEEN) in _TOLD][:2]
     scores: list[Line] = [[(f"{name} ", ink.muted), (number(snapshot.metric(name)), ink.strong)] for name in shown]
     if not scores:
         return []

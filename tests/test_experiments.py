@@ -272,7 +272,7 @@ keep = 0
         ("scheduler={name='OneCycleLR',max_lr=0.1}", "OneCycleLR needs total_steps"),
         ("scheduler={gamma=0.1}", "scheduler has no name"),
         ("loss=CrossEntropy", "did you mean 'CrossEntropyLoss'?"),
-        ("loss.class_weight=heavy", 'must be "balanced" or a list'),
+        ("loss.class_weight=heavy", 'must be "balanced", { power'),
         ("loss={name='MSELoss',class_weight='balanced'}", "MSELoss has no class weights"),
         ("loss.weight=[1,2]", "is given as class_weight"),
         ("loss.label_smoothing=2", "must be from 0 to 1"),

@@ -135,7 +135,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
         ({"optimizer": {"name": "Muon"}}, "2D"),
         ({"scheduler": {"name": "StepLR"}}, "step_size"),
         ({"scheduler": {"name": "LambdaLR"}}, "function"),
-        ({"loss": {"name": "MSELoss"}}, "for classification"),
+        ({"loss": {"name": "MSELoss"}}, "known: CrossEntropyLoss"),
         ({"loss": {"name": "CrossEntropyLoss", "class_weight": [1.0, 2.0]}}, "2 weights for 10 classes"),
         ({"loss": {"name": "CrossEntropyLoss", "reduction": "none"}}, "one number"),
         ({"train": {"epochs": None}}, "there is no end"),

@@ -138,8 +138,8 @@ async def test_a_checkpoint_is_scored_in_a_process_of_its_own(runs: Path, monkey
 
     asked: list[Any] = []
 
-    def scored(root: Path, reference: str, closing: object) -> Evaluation:
-        asked.append((root, reference))
+    def scored(root: Path, reference: str, closing: object, split: str) -> Evaluation:
+        asked.append((root, reference, split))
         return Evaluation(f"{reference}   test/accuracy 0.9000")
 
     monkeypatch.setattr("tui.run_actions.evaluate", scored)
@@ -148,7 +148,31 @@ async def test_a_checkpoint_is_scored_in_a_process_of_its_own(runs: Path, monkey
         await seen(pilot, "best")
         await press(pilot, "v")
         await seen(pilot, "e0001:last   test/accuracy 0.9000")
-    assert asked == [(runs, "e0001:last")]
+    assert asked == [(runs, "e0001:last", "test")]
+
+
+async def test_a_run_without_a_test_split_is_scored_on_its_validation_set(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tui.run_actions import Evaluation
+
+    path = runs / "e0001" / "data.json"
+    content = json.loads(path.read_text())
+    for splits, wanted in ((["train", "val_easy", "val_hard"], "val_easy"), (["train", "validation"], "validation")):
+        path.write_text(json.dumps({**content, "splits": {name: {"count": 10} for name in splits}}))
+        asked: list[str] = []
+
+        def scored(root: Path, reference: str, closing: object, split: str, asked: list[str] = asked) -> Evaluation:
+            asked.append(split)
+            return Evaluation(f"scored on {split}")
+
+        monkeypatch.setattr("tui.run_actions.evaluate", scored)
+        async with opened(runs) as (pilot, _):
+            await press(pilot, "4")
+            await seen(pilot, "best")
+            await press(pilot, "v")
+            await seen(pilot, f"scored on {wanted}")
+        assert asked == [wanted]
 
 
 @pytest.mark.parametrize("prefix", ["", "test/"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.errors import UsageError
 from engine.index import Row
-from tui.scores import parted, smaller_is_better, test_metric
+from tui.scores import parted, smaller_is_better, score_on_test
 
 NEWEST = "created"
 BEST, TEST = "best", "test"
@@ -120,7 +120,7 @@ def score(row: Row, key: str) -> tuple[str, float | None, bool]:
     """
     if key == BEST:
         return parted(row.monitor or "")[1], row.best, row.mode == "min"
-    metric = test_metric(row.metrics, row.monitor)
+    metric = score_on_test(row.metrics, row.monitor)
     return parted(metric)[1], row.metrics.get(metric), smaller_is_better(metric)
 
 

@@ -148,7 +148,7 @@ class LaunchScreen(ModalScreen[None]):
         self.take_snapshot(self._app.snapshot)
         if not self._app.snapshot.devices:
             self._ask_devices()
-        self._check()
+        self.call_after_refresh(self._check)  # not before it is mounted
         self.call_after_refresh(self._redraw)
 
     def on_resize(self) -> None:
@@ -261,7 +261,9 @@ class LaunchScreen(ModalScreen[None]):
         if error is not None:
             return error_lines(error, width, ink)
         if checked is not None and checked.many > 1:
-            return note_line(f"makes {checked.many:,} runs, one after another", ink.warning, ink)
+            folds = len({settings.data.get("fold") for settings in checked.settings})
+            words = f"makes {checked.many:,} runs, one after another" + (f": {folds} folds" if folds > 1 else "")
+            return note_line(words, ink.warning, ink)
         return []
 
     def _command_lines(self, width: int, ink: Inks) -> list[Line]:

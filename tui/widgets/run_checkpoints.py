@@ -120,7 +120,7 @@ class CheckpointsTab(RunTab):
         Binding("n,enter", "start_from", "new run from", id="run.checkpoints.new",
                 tooltip="Start a new run that goes on from this checkpoint, its parent recorded"),
         Binding("v", "evaluate", "evaluate", id="run.checkpoints.evaluate",
-                tooltip="Score this checkpoint on the test split, in the background"),
+                tooltip="Score this checkpoint on the test split (or, without one, validation), in the background"),
         Binding("d,delete", "delete", "delete", id="run.checkpoints.delete",
                 tooltip="Delete this checkpoint; the best and the last one stay"),
     ]  # fmt: skip

@@ -87,8 +87,8 @@ def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks) -> l
 
 def _prefixes(snapshot: RunSnapshot) -> list[str]:
     """The splits as metrics call them."""
-    names = {split: prefix for prefix, split in RENAMED.items() if prefix == "val"}
-    return [names.get(split, split) for split in _splits(snapshot.data.table)]
+    several = [split for split in _splits(snapshot.data.table) if split not in SPLITS]
+    return ["train", "val", *several, "test"]
 
 
 def _list(value: Any) -> list[Any]:

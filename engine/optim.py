@@ -43,6 +43,10 @@ def build_optimizer(
         built: torch.optim.Optimizer = kind(groups, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise SettingsError(f"optimizer {name}: {error}", hint=_own_arguments(kind)) from error
+    if all(p.device.type == "cpu" for _, p in trained):
+        for group in built.param_groups:
+            if group.get("foreach", True) is None:
+                group["foreach"] = False  # what torch comes to on a CPU, after asking each tensor at each step
     return built
 
 

@@ -88,7 +88,8 @@ class Classification(Task):
 
     def right(self, output: Tensor, batch: Batch) -> Tensor:
         """How many of a batch's samples have the largest logit at their class."""
-        return (output.detach().argmax(1) == batch.labels).sum()
+        right = output.detach().argmax(1) == batch.labels
+        return right.view(()) if len(right) == 1 else right.sum()
 
     def answers(self, model: torch.nn.Module, output: Tensor, batch: Batch, full: bool) -> tuple[Tensor, ...]:
         """The likeliest class of each sample and its probability; all probabilities where `full`."""

@@ -23,8 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import tomli
@@ -33,7 +32,9 @@ from engine import experiments
 from engine.jsonio import plain
 from engine.runs import Run, RunsFolder, each_run
 from engine.series import read_records, series_path
+from engine.settings import DataOptions, Settings
 
+ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "docs"
 ENGINE = [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())"]
 _CLOSE = 0.01
@@ -94,7 +95,7 @@ def recipes() -> list[Recipe]:
     return [Recipe(**row) for row in table["recipe"]]
 
 
-# ---------------------------------------------------------------------------------------------------- what runs have shown
+# ------------------------------------------------------------------------------------------------- what runs have shown
 
 
 def shown(recipe: Recipe, runs: list[Run], file: experiments.ExperimentFile) -> Shown:
@@ -123,10 +124,17 @@ _TOLD = ("description", "motivation", "tags", "device")
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two settings train the same; words about them and the device do not count, nor what is left to default."""
+    """Whether two settings train the same; words about them and the device do not count.
+
+    What a run made before a setting existed does not say is that setting's default.
+    """
     if not isinstance(one, dict) or not isinstance(other, dict):
         return False
-    return all(one.get(key) == value for key, value in other.items() if key not in _TOLD)
+    usual = experiments.flatten(plain(Settings())) | {
+        f"data.{key}": value for key, value in plain(DataOptions(name="")).items()
+    }
+    before, now = experiments.flatten(one), experiments.flatten(other)
+    return all(before.get(key, usual.get(key)) == value for key, value in now.items() if key not in _TOLD)
 
 
 def _begun(runs: list[Run], steps: int) -> dict[str, float]:
@@ -159,7 +167,8 @@ def collect(runs_folder: Path) -> None:
 def _machine() -> str:
     import torch
 
-    return f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}, torch {torch.__version__}"
+    python = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{platform.machine()}, {torch.get_num_threads()} threads, {python}"
 
 
 def page(rows: list[Recipe], found: list[Shown], machine: str) -> str:
@@ -167,10 +176,10 @@ def page(rows: list[Recipe], found: list[Shown], machine: str) -> str:
     lines = [
         "# Recipes and what they reach",
         "",
-        "Made by `docs/recipes.py collect` from run folders; `make recipes-check` reruns three rows at random and compares.",
-        "*Seconds* are of one run, on the machine named at the end, beside other work. A row that needs a GPU and was not",
-        "trained to its end shows how it begins on a CPU: the mean loss of the last tenth of its steps over that of the",
-        "first, and the accuracy on one batch learnt by heart.",
+        "Made by `docs/recipes.py collect` from run folders; `make recipes-check` reruns three rows at random and",
+        "compares. *Seconds* are of one run, on the machine named at the end, beside other work. A row that needs a GPU",
+        "and was not trained to its end shows how it begins on a CPU: the mean loss of the last tenth of its steps over",
+        "that of the first, and the accuracy on one batch learnt by heart.",
         "",
         "| system | reported | to reach | reached | seconds | command |",
         "|---|---|---|---|---:|---|",

@@ -11,7 +11,7 @@ import msgspec
 
 from engine import signatures
 from engine.annotations import Mismatch, describe, finite, fit, form_of, got, unstorable
-from engine.augment_settings import Augment
+from engine.augment_settings import Augment, check_augment
 from engine.errors import SettingsError, nearest
 from engine.merge import NAMED, canonical
 from engine.rules import ARGUMENT_RULES, RULES, broken_rule, every_message, shown
@@ -174,6 +174,8 @@ class Checker:
         checked = self.fields(DataOptions, options, ("data",))
         if len(self.faults) == before:
             self._splits(checked)
+        if checked.get("augment") is not None:
+            self._augment(checked["augment"])
         checked = msgspec.to_builtins(checked)
         own = self.arguments("data", signature, arguments, extra=DataOptions.__struct_fields__)
         if canonical(name) in ("csv", "image_folder") and isinstance(own.get("path"), str):
@@ -195,6 +197,14 @@ class Checker:
         if fold is not None and (folds is None or fold >= folds):
             given = "there are no data.folds" if folds is None else f"there are {folds} of them, counted from 0"
             self.fault(("data", "fold"), f"no fold {fold}: {given}")
+
+    def _augment(self, augment: Augment) -> None:
+        """What no image of any size can be put through."""
+        try:
+            check_augment(augment, (3, 10**6, 10**6))
+        except SettingsError as error:
+            key = error.message.partition(" =")[0].removeprefix("data.augment.")
+            self.fault(("data", "augment", key), error.message.partition(": ")[2] or error.message, error.hint)
 
     def located(self, path: str) -> str:
         """A path made absolute when it exists beside the file; else it is looked for in the data folder."""

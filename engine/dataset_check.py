@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, get_args
 
 import numpy as np
@@ -31,6 +32,10 @@ def check_dataset(dataset: Any, name: str) -> Dataset:
         raise DataError(f"{where} gave a {type(dataset).__name__}", hint=_RETURNS)
     if dataset.kind not in get_args(Kind):
         raise DataError(f"{where}: there is no kind {dataset.kind!r}", hint=nearest(str(dataset.kind), get_args(Kind)))
+    if not isinstance(dataset.splits, Mapping):
+        raise DataError(
+            f"{where}: splits are a {type(dataset.splits).__name__}, not a mapping of names to Split", hint=_RETURNS
+        )
     _check_classes(dataset, where)
     if "train" not in dataset.splits:
         raise DataError(f"{where} gave no train split", hint=_RETURNS)
@@ -116,13 +121,19 @@ def _check_split(split: Any, where: str, dataset: Dataset) -> None:
     if len(split.inputs) != len(split.labels) or (split.lengths is not None and len(split.lengths) != len(split)):
         raise DataError(f"{where}: {len(split.inputs)} inputs, but {len(split.labels)} labels")
     if split.form == "numbers":
-        _check_numbers(split, where)
+        _check_numbers(split, where, dataset)
     else:
         _check_indices(split, where, dataset)
     _check_inputs(split, where, dataset)
 
 
-def _check_numbers(split: Split, where: str) -> None:
+def _check_numbers(split: Split, where: str, dataset: Dataset) -> None:
+    columns = 1 if split.labels.ndim == 1 else split.labels.shape[1]
+    if columns != len(dataset.classes):
+        raise DataError(
+            f"{where}: labels have {columns} columns, and classes name {len(dataset.classes)}",
+            hint="classes are the names of the quantities, one for each column of the labels",
+        )
     if not np.isfinite(split.labels).all():
         row = int(np.argwhere(~np.isfinite(split.labels))[0][0])
         raise DataError(f"{where}, row {row}: the label is not a finite number", hint="remove or fill such rows first")

@@ -146,6 +146,18 @@ def _names(override: Override) -> bool:
 def override(table: Mapping[str, Any], overrides: Sequence[Override]) -> Table:
     """`table` with the overrides over it, by the rules of `merge`."""
     merged = dict(table)
-    for path, value, _ in in_order(overrides):
+    for path, value, text in in_order(overrides):
+        before = merged
         merged = merge(merged, normalise(nested(path, value)))
+        if path == ("data", "name") and text.startswith(MATRIX):
+            merged = _with_options(merged, before)
     return merged
+
+
+def _with_options(merged: Table, before: Table) -> Table:
+    """A matrix over data sets keeps how they are split and varied; only the data set's own arguments go."""
+    from engine.settings import DataOptions
+
+    table = before.get("data")
+    options = {k: v for k, v in table.items() if k in DataOptions.__struct_fields__} if isinstance(table, dict) else {}
+    return {**merged, "data": {**options, **merged["data"]}}

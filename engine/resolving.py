@@ -146,9 +146,12 @@ def count_runs(file: ExperimentFile, name: str, overrides: Sequence[str] = (), s
     """
     experiment = _runnable(file, name)
     runs = _seed_count(experiment, seeds)
-    for values in _free(experiment.matrix, _parsed(overrides)).values():
+    given = _parsed(overrides)
+    for values in _free(experiment.matrix, given).values():
         runs *= len(values)
-    return runs
+    data = override(experiment.merged, given).get("data")
+    folds = data.get("folds") if isinstance(data, dict) and data.get("fold") is None else None
+    return runs * folds if isinstance(folds, int) and folds > 0 else runs
 
 
 def _each_fold(settings: Settings) -> list[Settings]:

@@ -57,7 +57,7 @@ RULES: dict[str, Rule] = {
     "data.validation": (
         lambda v: is_validation_sets(v) if isinstance(v, dict) else 0 <= v < 1,
         "must be a share from 0 to below 1, or several by name, such as"
-        ' { like_train = 0.1, like_test = { share = 0.1, of = "test" } }',
+        ' { like_train = 0.1, like_test = { share = 0.1, of = "test" } }, shares of one split together below 1',
     ),
     "data.folds": (lambda v: 2 <= v <= 1000, "must be from 2 to 1000"),
     "data.fold": _NOT_NEGATIVE,
@@ -112,9 +112,16 @@ def broken_rule(rule: Rule | None, value: Any) -> str:
 
 def is_validation_sets(value: dict[str, Any]) -> bool:
     """Whether a table names validation sets, each with its share."""
-    return bool(value) and all(
+    sound = bool(value) and all(
         _SET_NAME.fullmatch(str(name)) is not None and _is_validation_set(given) for name, given in value.items()
     )
+    return sound and all(_taken(value, of) < 1 for of in ("train", "test"))
+
+
+def _taken(sets: dict[str, Any], of: str) -> float:
+    """The share of a split that validation sets take together."""
+    tables = [given if isinstance(given, dict) else {"share": given} for given in sets.values()]
+    return float(sum(table["share"] for table in tables if table.get("of", "train") == of))
 
 
 def _is_validation_set(given: Any) -> bool:

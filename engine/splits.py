@@ -156,7 +156,7 @@ def _refuse_other_labels(train: Split, name: str) -> None:
         raise DataError(
             f"data set {name!r}: labels of shape {train.labels.shape}, of {train.labels.dtype}; classes are whole"
             " numbers, one a sample: (n,)",
-            hint='where they are meant so, name what is learnt: task = "regression", for one',
+            hint='where numbers are meant, task = "regression"; tokens: task = "ctc", "seq2seq" or "next_token"',
         )
 
 
@@ -189,9 +189,12 @@ def _with_validation(dataset: Dataset, options: DataOptions) -> Dataset:
         return _cut(dataset, "validation", options.validation, options, _VALIDATION)
     if "test" not in dataset.splits and any(_set(given).of == "test" for given in options.validation.values()):
         raise SettingsError("data.validation takes a set from the test split, and there is none", hint="set data.test")
+    whole = {name: len(split) for name, split in dataset.splits.items()}
     for position, (name, given) in enumerate(options.validation.items()):
         wanted = _set(given)
-        dataset = _cut(dataset, f"val_{name}", wanted.share, options, _SETS + position, wanted.of)
+        # shares are of the whole split, whatever sets before have taken of it
+        share = wanted.share * whole[wanted.of] / len(dataset.splits[wanted.of])
+        dataset = _cut(dataset, f"val_{name}", share, options, _SETS + position, wanted.of)
     return dataset
 
 

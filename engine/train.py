@@ -230,6 +230,13 @@ class Training:
     def _judge(self) -> None:
         """Remember the best evaluation, and how long early stopping has waited."""
         session, loop = self.session, self.loop
+        if session.monitor not in loop.metrics and "unmeasured" not in loop.findings and loop.step:
+            loop.findings.append("unmeasured")
+            known = ", ".join(sorted(loop.metrics)) or "nothing"
+            self._recorder.finding(
+                "warning", f"{session.monitor} is watched, and no evaluation gives it: no checkpoint will be the best;"
+                f" measured are {known}"
+            )  # fmt: skip
         value = loop.metrics.get(session.monitor, math.nan)
         if is_better(value, None if loop.best is None else loop.best["value"], session.mode):
             loop.best = {

@@ -99,8 +99,11 @@ def test_ctc_loss_is_torchs_and_refuses_texts_longer_than_the_model() -> None:
         logits.log_softmax(2).transpose(0, 1), batch.labels, torch.tensor([6, 6]), torch.tensor([2, 1]), blank=0
     )
     torch.testing.assert_close(loss(logits, batch), wanted)
-    with pytest.raises(DataError, match=r"a text of 2 characters does not fit into the model's 1 positions"):
+    with pytest.raises(DataError, match=r"a text of 2 characters needs 2 positions.*the model has 1"):
         loss(torch.randn(2, 1, 4), batch)
+    with pytest.raises(DataError, match=r"a text of 3 characters needs 5 positions.*the model has 4"):
+        loss(torch.randn(2, 4, 4), lines_batch([[2, 2, 2], [1, 2]]))
+    loss(torch.randn(2, 5, 4), lines_batch([[2, 2, 2], [1, 2]]))
 
 
 # ---------------------------------------------------------------------------------------------------------- regression

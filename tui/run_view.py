@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.errors import UsageError
 from engine.index import Row
-from tui.scores import parted, smaller_is_better, score_on_test
+from tui.scores import parted, score_on_test, smaller_is_better
 
 NEWEST = "created"
 BEST, TEST = "best", "test"

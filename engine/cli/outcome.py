@@ -110,8 +110,10 @@ def _summary(run: Run) -> list[str]:
 
 def _scores(metrics: dict[str, Any], monitor: str) -> list[str]:
     """The test scores that are told: the accuracy, and what the run was watched by."""
-    wanted = ("test/accuracy", f"test/{monitor.rpartition('/')[2]}")
-    return [key for key in dict.fromkeys(wanted) if key in metrics]
+    watched = f"test/{monitor.rpartition('/')[2]}"
+    telling = [f"test/{score}" for score in ("cer", "bits_per_character", "rmse", "r2")]
+    first = next((key for key in telling if key in metrics), "test/accuracy")
+    return [key for key in dict.fromkeys((first, "test/accuracy", watched)) if key in metrics]
 
 
 def _baseline(run: Run, metrics: dict[str, Any]) -> str:

@@ -27,6 +27,25 @@ MONITOR = "cer"
 Tensor = torch.Tensor
 
 
+def refuse_too_long(batch: Batch, positions: int) -> None:
+    """A text needs a position for each character, and one for a blank between two equal ones.
+
+    Raises:
+        DataError: there are fewer: it could not be learnt, and its loss would count as nothing.
+    """
+    assert batch.label_lengths is not None
+    labels = batch.labels
+    inside = torch.arange(1, labels.shape[1], device=labels.device) < batch.label_lengths[:, None]
+    needed = batch.label_lengths + ((labels[:, 1:] == labels[:, :-1]) & inside).sum(1)
+    if int(needed.max()) > positions:
+        row = int(needed.argmax())
+        raise DataError(
+            f"a text of {int(batch.label_lengths[row])} characters needs {int(needed[row])} positions, one more for"
+            f" each character that is repeated at once; the model has {positions}",
+            hint="a smaller model.window_stride gives more positions",
+        )
+
+
 class AlignmentLoss(Loss):
     """CTC loss of logits (n, positions, classes): the mean over the batch of each text's, divided by its length."""
 
@@ -38,12 +57,8 @@ class AlignmentLoss(Loss):
         """
         assert batch.label_lengths is not None
         positions = torch.full_like(batch.label_lengths, output.shape[1])
-        if output.shape[1] < batch.labels.shape[1] and int(batch.label_lengths.max()) > output.shape[1]:
-            raise DataError(
-                f"a text of {int(batch.label_lengths.max())} characters does not fit into the model's"
-                f" {output.shape[1]} positions",
-                hint="a smaller model.stride or model.window_stride gives more positions",
-            )
+        if output.shape[1] < 2 * batch.labels.shape[1]:
+            refuse_too_long(batch, output.shape[1])
         value: Tensor = self.module(
             torch.log_softmax(output, 2).transpose(0, 1), batch.labels, positions, batch.label_lengths
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -111,6 +112,8 @@ class LaunchScreen(ModalScreen[None]):
         self._busy = False
         self._pick = 0
         self._typed_at = ""
+        self._working = threading.Lock()
+        """Checking and launching take turns: both import most of the engine, and not twice at once."""
 
     @property
     def _app(self) -> DltuiApp:
@@ -223,7 +226,9 @@ class LaunchScreen(ModalScreen[None]):
     def _check_later(self, order: Order, typed: str) -> None:
         file = self._app.store.snapshot.file
         if file is not None:
-            self.post_message(self.Resolved(check(file, order, typed), typed))
+            with self._working:
+                checked = check(file, order, typed)
+            self.post_message(self.Resolved(checked, typed))
 
     @on(Resolved)
     def _resolved(self, message: Resolved) -> None:
@@ -373,7 +378,8 @@ class LaunchScreen(ModalScreen[None]):
         file = store.snapshot.file
         assert file is not None
         try:
-            launched = carry_out(store, file, order)
+            with self._working:
+                launched = carry_out(store, file, order)
         except EngineError as error:
             self.post_message(self.Ended(None, error))
         except OSError as error:

@@ -220,7 +220,7 @@ class TrainBatches:
         self._label_lengths, self._positions = split.label_lengths, split.positions
         self._longest: list[int] | None = None
         self._views: tuple[tuple[Tensor, ...], tuple[Tensor, ...]] | None = None
-        """Inputs and labels of each batch of features, where there are not too many: slicing costs a microsecond each."""
+        """Inputs and labels of each batch of features, where there are not too many: slicing costs a microsecond."""
 
     def __getitem__(self, position: tuple[int, int]) -> Batch:
         """The batch at (epoch, number)."""

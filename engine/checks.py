@@ -313,6 +313,10 @@ class Checker:
             own = {key: value for key, value in group.items() if key != "params"}
             required = {} if signature is None else signature.parameters
             checked = self.arguments("optimizer", signature, own, given=required)
+            for at in range(before, len(self.faults)):  # they are about this group, not about the table above it
+                fault = self.faults[at]
+                path = ("optimizer", "groups", str(number + 1), *fault.path[1:])
+                self.faults[at] = Fault(path, fault.message, fault.hint)
             if len(self.faults) == before and not own:
                 self.fault(
                     ("optimizer", "groups"), f"group {number + 1} has no argument of its own", "such as lr = 1e-4"

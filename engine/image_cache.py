@@ -81,7 +81,7 @@ def _decode_all(files: Sequence[Path], channels: int, size: int | None) -> NDArr
         if image.shape != first.shape:
             raise DataError(
                 f"images differ in size: {files[0]} is {_shown(first.shape)}, {files[row]} is {_shown(image.shape)}",
-                hint="set data.size to bring all to one height and width, such as size = 64",
+                hint="set data.size, which brings them to one height and width as they are read, such as size = 64",
             )
         images[row] = image
 

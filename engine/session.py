@@ -32,7 +32,7 @@ from engine.randomness import random_states
 from engine.records import RunInfo, RunPaths
 from engine.resume import limits
 from engine.rules import parse_every
-from engine.runs import RunsFolder
+from engine.runs import RunsFolder, append_event
 from engine.series import SeriesWriter
 from engine.settings import DataOptions, Settings, Train
 from engine.splits import prepare
@@ -205,6 +205,10 @@ def _assemble(
     monitor, mode = _monitor(settings, parts, Path(info.folder) if info.folder else Path.cwd())
     optimizer = build_optimizer(settings.optimizer, parts.model.named_parameters())
     warmup_steps = _warmup_steps(train, steps_per_epoch)
+    if ends.steps is not None and warmup_steps >= ends.steps:
+        words = f"the warm-up of {warmup_steps:,} steps is not over when the run ends after {ends.steps:,}"
+        append_event(paths, "warning", message=words)
+        print(f"warning: {words}", flush=True)
     stepper = Stepper(parts.model, parts.task, parts.loss, optimizer, train, parts.device, warmup_steps)
     # fitted to the length the run was launched with: a schedule does not stretch when the run is continued
     planned = _limits(train, {}, steps_per_epoch).steps

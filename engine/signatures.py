@@ -142,11 +142,24 @@ def _task(name: str, file: Path) -> TaskSignature:
     found = {key: _constant(text, key) for key in ("LOSSES", "SCORES", "TRAINED", "MONITOR")}
     for key, value in found.items():
         if not value or not isinstance(value, str if key == "MONITOR" else tuple):
+            _refuse_broken(file, text)
             raise SettingsError(
                 f"{file}: the task '{printable(name)}' does not say its {key}",
                 hint="a task's file has the constants LOSSES, SCORES, TRAINED (tuples of strings) and MONITOR",
             )
     return TaskSignature(name, found["LOSSES"], found["SCORES"], found["TRAINED"], found["MONITOR"], file)
+
+
+def _refuse_broken(file: Path, text: str) -> None:
+    """Where something is not found in a file that is no Python, say that instead.
+
+    Raises:
+        SettingsError: the file has a syntax error.
+    """
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        raise SettingsError(f"{file}:{error.lineno}: {printable(error.msg)}", hint="correct the file") from None
 
 
 @lru_cache(maxsize=512)
@@ -350,6 +363,7 @@ def _of_user(kind: str, name: str, folder: Path) -> Signature:
         return class_signature(file, attribute, name, skip=2)
     if re.search(rf"\b{attribute}\b", text):
         return Signature(name, {}, accepts_any=True, file=file)  # imported or made there: only running it tells
+    _refuse_broken(file, text)
     defined = re.findall(r"^(?:def|class) ([^\W_]\w*)", text, re.MULTILINE)
     raise SettingsError(f"{file} has no '{attribute}'", hint=nearest(attribute, defined))
 

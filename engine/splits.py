@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from engine.data_folder import data_root, locate
 from engine.dataset import Dataset, Split
 from engine.dataset_check import check_dataset, check_finite
 from engine.duplicates import across, fingerprint, group_numbers, input_digests, known_rows, row_digests
-from engine.errors import DataError, SettingsError
+from engine.errors import DataError, EngineError, SettingsError
+from engine.memory import is_out_of_memory
 from engine.rules import RULES, is_validation_sets
 from engine.settings import DataOptions, Settings, ValidationSet
 from engine.signatures import TASK
@@ -144,10 +146,29 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path, task: str 
         raise SettingsError(
             f"data set {name!r}: {error}", hint=f"its arguments: {', '.join(known) or 'none'}"
         ) from None
-    dataset = check_dataset(function(root, **arguments), name)
+    dataset = check_dataset(_called(function, root, arguments, name, folder), name)
     if task == TASK:
         _refuse_other_labels(dataset.splits["train"], name)
     return dataset
+
+
+def _called(function: Callable[..., Any], root: Path, arguments: Mapping[str, Any], name: str, folder: Path) -> Any:
+    """What a data set's function returns; what the user's own raises is told as theirs, with its line."""
+    if ":" not in name:
+        return function(root, **arguments)
+    try:
+        return function(root, **arguments)
+    except EngineError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if folder in Path(frame.filename).parents] or frames
+        raise DataError(
+            f"{own[-1].filename}:{own[-1].lineno}: data set {name!r} failed: {type(error).__name__}: {error}",
+            hint="correct the file",
+        ) from error
 
 
 def _refuse_other_labels(train: Split, name: str) -> None:

@@ -112,12 +112,12 @@ def _check(place: Place, name: str, quick: bool) -> Finding:
 
 
 def _unlike(variants: list[Settings]) -> Iterator[Settings]:
-    """The variants that differ in more than the seed."""
+    """The variants that differ in more than the seed and the fold."""
     import msgspec
 
     seen = set()
     for settings in variants:
-        key = encode(msgspec.structs.replace(settings, seed=0))
+        key = encode(msgspec.structs.replace(settings, seed=0, data={**settings.data, "fold": None}))
         if key not in seen:
             seen.add(key)
             yield settings
@@ -151,7 +151,8 @@ def _try_out(settings: Settings, folder: Path, finding: Finding) -> list[EngineE
         try:
             return build()
         except EngineError as error:
-            problems.append(error)
+            if (error.message, error.hint) not in {(known.message, known.hint) for known in problems}:
+                problems.append(error)
             return None
 
     device = torch.device("cpu")

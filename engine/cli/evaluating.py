@@ -256,6 +256,10 @@ def predict_(place: Place, run: str, inputs: tuple[str, ...], top: int, as_json:
     if as_csv:
         say_csv(["input", "predicted", "probability"], answers)
         return
+    if not any("probability" in answer for answer in answers):
+        plain = [[str(answer["input"]), str(answer["predicted"])] for answer in answers]
+        say_table([Column("input", least=12), Column("predicted")], plain)
+        return
     columns = [Column("input", least=12), Column("predicted"), Column("probability", right=True), Column("then")]
     lines = []
     for answer in answers:

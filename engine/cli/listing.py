@@ -254,7 +254,12 @@ def _say_runs(rows: list[Row], keys: list[str]) -> None:
 
 
 def _about(row: Row) -> str:
-    parts = [row.name, " ".join(f"#{tag}" for tag in row.tags), row.cause or "", row.note.partition("\n")[0]]
+    parts = [
+        row.name,
+        " ".join(f"#{tag}" for tag in row.tags),
+        (row.cause or "").partition("\n")[0],
+        row.note.partition("\n")[0],
+    ]
     return " · ".join(part for part in parts if part)
 
 

@@ -187,13 +187,20 @@ def say_data(data: Any) -> None:
     for name in order[:40]:
         share = first.get(name, 0) / total
         counts = [count_text((split.get("classes") or {}).get(name, 0)) for split in splits.values()]
-        lines.append([f"  {name}", *counts, f"{100 * share:.1f} %", "█" * round(30 * share / _top_share(first))])
+        lines.append(
+            [f"  {_named(name)}", *counts, f"{100 * share:.1f} %", "█" * round(30 * share / _top_share(first))]
+        )
     if len(order) > 40:
         lines.append([f"  … {len(order) - 40} more", *[""] * (len(splits) + 2)])
     lines.append(["  all", *[count_text(split.get("count")) for split in splits.values()], "", ""])
     columns = [Column("class", "  class"), *(Column(name, right=True) for name in splits)]
     say_table([*columns, Column("share", "share", right=True), Column("bar", " ")], lines)
     _say_data_notes(data)
+
+
+def _named(symbol: str) -> str:
+    """A class or character by a name that can be seen."""
+    return {"": "(none)", " ": "(space)", "\n": "(new line)", "\t": "(tab)"}.get(symbol, symbol)
 
 
 def _top_share(counts: dict[str, int]) -> float:

@@ -144,7 +144,8 @@ def _check_length(content: str, where: str, block: int, *, given: bool) -> None:
     if len(content) < 2 or (not given and len(content) <= block):
         needed = 2 if given else block + 1
         raise DataError(
-            f"{where} has {len(content):,} characters; a block of {block:,} and the character after it need {needed:,}",
+            f"{where} has {len(content):,} character{'s' if len(content) != 1 else ''}; "
+            + ("there is none to predict" if given else f"a block of {block:,} and the one after it need {needed:,}"),
             hint="give a longer text" if len(content) < 2 else f"set data.block to {len(content) - 1} or less",
         )
 

@@ -121,19 +121,13 @@ def _check_split(split: Any, where: str, dataset: Dataset) -> None:
     if len(split.inputs) != len(split.labels) or (split.lengths is not None and len(split.lengths) != len(split)):
         raise DataError(f"{where}: {len(split.inputs)} inputs, but {len(split.labels)} labels")
     if split.form == "numbers":
-        _check_numbers(split, where, dataset)
+        _check_numbers(split, where)
     else:
         _check_indices(split, where, dataset)
     _check_inputs(split, where, dataset)
 
 
-def _check_numbers(split: Split, where: str, dataset: Dataset) -> None:
-    columns = 1 if split.labels.ndim == 1 else split.labels.shape[1]
-    if columns != len(dataset.classes):
-        raise DataError(
-            f"{where}: labels have {columns} columns, and classes name {len(dataset.classes)}",
-            hint="classes are the names of the quantities, one for each column of the labels",
-        )
+def _check_numbers(split: Split, where: str) -> None:
     if not np.isfinite(split.labels).all():
         row = int(np.argwhere(~np.isfinite(split.labels))[0][0])
         raise DataError(f"{where}, row {row}: the label is not a finite number", hint="remove or fill such rows first")

@@ -149,7 +149,20 @@ def load(name: str, own: Mapping[str, Any], root: Path, folder: Path, task: str 
     dataset = check_dataset(_called(function, root, arguments, name, folder), name)
     if task == TASK:
         _refuse_other_labels(dataset.splits["train"], name)
+    elif dataset.splits["train"].form == "numbers":
+        _check_quantities(dataset, name)
     return dataset
+
+
+def _check_quantities(dataset: Dataset, name: str) -> None:
+    """Each column of labels that are numbers has a name."""
+    labels = dataset.splits["train"].labels
+    columns = 1 if labels.ndim == 1 else labels.shape[1]
+    if columns != len(dataset.classes):
+        raise DataError(
+            f"data set {name!r}: labels have {columns} columns, and classes name {len(dataset.classes)}",
+            hint="classes are the names of the quantities, one for each column of the labels",
+        )
 
 
 def _called(function: Callable[..., Any], root: Path, arguments: Mapping[str, Any], name: str, folder: Path) -> Any:

@@ -109,7 +109,8 @@ _TO_ASCII = str.maketrans(
         **dict.fromkeys("•·∙", "."),
         **dict.fromkeys("–—−", "-"),
         **{unicode: plain[0] for unicode, plain in _SYMBOLS.values() if not unicode.isascii()},
-        "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "▲": "^", "▼": "v", "×": "x", "↵": "|",
+        "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "▲": "^", "▼": "v",
+        "×": "x", "↵": "|",
     }
 )  # fmt: skip
 

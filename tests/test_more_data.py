@@ -723,14 +723,15 @@ def test_a_text_file_is_found_plain_and_packed_beside_the_settings(tmp_path: Pat
     [
         (b"", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
-        (b"abcd", "has 4 characters; a block of 10 and the character after it need 11"),
+        (b"abcd", "has 4 characters; a block of 10 and the one after it need 11"),
         (b"a", "give a longer text"),
         (b"abcdefghijk", "the validation split would have 1 of the 11 characters"),
         (b"abc" * 50 + b"\xe4 latin", "is not UTF-8: byte 150 (of the text, from 0) is 0xe4"),
         (b"\x1f\x8b broken", "cannot be read"),
-        (gzip.compress(b"abc" * 100)[:-9], "cannot be read"),
-        (gzip.compress(b"abc" * 400_000), "holds more than 1 MiB of text"),
+        (gzip.compress(b"abc" * 100, mtime=0)[:-9], "cannot be read"),
+        (gzip.compress(b"abc" * 400_000, mtime=0), "holds more than 1 MiB of text"),
     ],
+    ids=["empty", "mark", "short", "one", "validation", "latin", "broken", "cut", "large"],
 )
 def test_a_text_file_that_cannot_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, says: str
@@ -742,7 +743,9 @@ def test_a_text_file_that_cannot_be_used(
     assert "own.txt" in str(caught.value) or "split would have" in str(caught.value)
 
 
-@pytest.mark.parametrize(("text", "says"), [("", "data.text is empty"), ("x", "has 1 characters")])
+@pytest.mark.parametrize(
+    ("text", "says"), [("", "data.text is empty"), ("x", "has 1 character; there is none to predict")]
+)
 def test_a_phrase_that_cannot_be_used(text: str, says: str) -> None:
     with pytest.raises(DataError, match=says):
         text_blocks.load(NOWHERE, text=text)

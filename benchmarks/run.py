@@ -15,7 +15,10 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
-NAMES = ("screens", "repaint", "series_log", "series_read", "commands", "training")
+NAMES = (
+    "screens", "repaint", "series_log", "series_read", "commands", "training", "recipes", "numpy_training",
+    "augmentation",
+)  # fmt: skip
 FIGURES = HERE / "figures.json"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 

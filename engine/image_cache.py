@@ -56,18 +56,26 @@ def _key(files: Sequence[Path], channels: int, size: int | None) -> str:
 
 
 def _keep(path: Path, images: NDArray[np.uint8]) -> None:
+    if keep_array(path, images):
+        with contextlib.suppress(OSError):
+            for outdated in path.parent.glob(f"{path.name.partition('-')[0]}-*.npy"):
+                if outdated != path:
+                    outdated.unlink(missing_ok=True)
+
+
+def keep_array(path: Path, images: NDArray[np.uint8]) -> bool:
+    """Write an array for later, whole or not at all; False where the folder is read-only or full."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             np.save(file, images, allow_pickle=False)
         os.replace(temporary, path)
-        for outdated in path.parent.glob(f"{path.name.partition('-')[0]}-*.npy"):
-            if outdated != path:
-                outdated.unlink(missing_ok=True)
-    except OSError:  # read-only, or full: the images are there all the same
+    except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        return False
+    return True
 
 
 def _decode_all(files: Sequence[Path], channels: int, size: int | None) -> NDArray[np.uint8]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.data import emnist, mnist
 from engine.data_folder import expanded
 from engine.dataset import Dataset, Split
 from engine.errors import DataError, SettingsError, nearest
+from engine.image_cache import keep_array
 from engine.images import decode
 from engine.line_images import Draws, Glyphs, LineForm, LinePlan, draw_lines, make_lines
 from engine.stratify import choose, share_of
@@ -177,18 +177,12 @@ def _key(plan: LinePlan, glyphs: Glyphs) -> str:
 
 
 def _keep(path: Path, images: NDArray[np.uint8]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            np.save(file, images, allow_pickle=False)
-        os.replace(temporary, path)
-        by_age = sorted(path.parent.glob("[!.]*.npy"), key=lambda p: p.stat().st_mtime_ns)
-        for old in by_age[:-_KEPT]:
-            old.unlink(missing_ok=True)
-    except OSError:  # read-only, or full: the images are there all the same
+    """Keep lines for later, and of all that are kept only the newest."""
+    if keep_array(path, images):
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            by_age = sorted(path.parent.glob("[!.]*.npy"), key=lambda p: p.stat().st_mtime_ns)
+            for old in by_age[:-_KEPT]:
+                old.unlink(missing_ok=True)
 
 
 # ------------------------------------------------------------------------------------------------------- command line

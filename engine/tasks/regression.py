@@ -53,12 +53,9 @@ class Regression(Task):
     def build_loss(self, table: dict[str, Any]) -> Loss:
         """The loss of a table, of standardised quantities."""
         name, module = build_module(table, LOSSES, self.device)
-        mean, deviation = (torch.tensor(v, dtype=torch.float32, device=self.device) for v in self._scale)
+        scale = (self._mean, self._deviation)
+        mean, deviation = (torch.tensor(values, dtype=torch.float32, device=self.device) for values in scale)
         return QuantityLoss(name, module, mean, deviation)
-
-    @property
-    def _scale(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self._mean, self._deviation
 
     def answers(self, model: torch.nn.Module, output: Tensor, batch: Batch, full: bool) -> tuple[Tensor, ...]:
         """The outputs, (n, quantities)."""

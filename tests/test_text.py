@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -36,6 +36,7 @@ def test_text_is_cut_to_its_width(value: str, width: int) -> None:
     assert cell_len(pad(safe(value), width)) == width
 
 
+@example("000\U0001cf00", 3)
 @given(anything, st.integers(1, 40))
 def test_wrapped_lines_fit_and_lose_no_letters(value: str, width: int) -> None:
     clean = safe(value)

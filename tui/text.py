@@ -38,7 +38,8 @@ def fit(text: str, width: int) -> str:
     """`text` in at most `width` cells; where it is cut, an ellipsis ends it."""
     if width <= 0:
         return ""
-    if len(text) <= width and (text.isascii() or cell_len(text) <= width):
+    # not by the number of characters: marks that combine take no cell
+    if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
     mark = ellipsis_mark()
     room = width - len(mark)

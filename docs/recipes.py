@@ -41,6 +41,8 @@ _CLOSE = 0.01
 """How far a rerun may be from what was recorded: on another machine sums come in another order."""
 _FALLS = 0.9
 """The mean loss of a short run's last tenth may be at most this share of the first tenth's."""
+_BY_HEART = 0.99
+"""The accuracy on one batch that a network has to reach."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ class Recipe:
     cpu: bool = False
     seeds: int | None = None
     short: int | None = None
+    falls: bool = True
+    after: str | None = None
+    without: str | None = None
 
     def reached(self, value: float) -> bool:
         """Whether a value is within the bounds."""
@@ -71,7 +76,21 @@ class Recipe:
 
     def command(self, *more: str) -> list[str]:
         """The arguments of `engine` that train it."""
-        return ["train", self.experiment, *(["--seeds", str(self.seeds)] if self.seeds else []), *more]
+        seeds = ["--seeds", str(self.seeds)] if self.seeds else []
+        origin = ["--from", self.after] if self.after else []
+        return ["train", self.experiment, *seeds, *origin, *more]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a recipe that needs a GPU begins on a CPU."""
+
+    run: str
+    steps: int
+    value: float
+    """The mean loss of the last tenth of the steps over the first tenth's, or the accuracy on one batch."""
+    seconds: float
+    command: str
 
 
 @dataclass
@@ -85,8 +104,8 @@ class Shown:
     deviation: float | None = None
     seconds: float | None = None
     device: str = ""
-    begun: dict[str, float] = field(default_factory=dict)
-    """Of a recipe that needs a GPU, on a CPU: steps, loss of the last tenth over the first's, accuracy on one batch."""
+    loss_ratio: Begun | None = None
+    one_batch: Begun | None = None
 
 
 def recipes() -> list[Recipe]:
@@ -116,7 +135,7 @@ def shown(recipe: Recipe, runs: list[Run], file: experiments.ExperimentFile) -> 
             result.seconds = statistics.fmean([run.state.seconds for run in complete])
             result.device = complete[0].state.device or ""
     if recipe.short is not None:
-        result.begun = _begun(own, recipe.short)
+        result.loss_ratio, result.one_batch = _loss_ratio(own, recipe.short), _one_batch(own)
     return result
 
 
@@ -137,18 +156,28 @@ def _same(one: Any, other: Any) -> bool:
     return all(before.get(key, usual.get(key)) == value for key, value in now.items() if key not in _TOLD)
 
 
-def _begun(runs: list[Run], steps: int) -> dict[str, float]:
-    """How the loss of the newest short run fell, and what one batch learnt by heart scored."""
-    found: dict[str, float] = {}
-    for run in runs:
-        if run.info.settings.get("train", {}).get("overfit_batches") == 1:
-            found["one_batch"] = float(run.state.metrics.get("train_split/accuracy", float("nan")))
-        elif (run.state.step or 0) >= steps:
-            losses = read_records(series_path(run.paths.series, "train/loss"))["value"]
-            tenth = max(1, len(losses) // 10)
-            found["steps"] = float(len(losses))
-            found["loss_ratio"] = float(np.mean(losses[-tenth:]) / np.mean(losses[:tenth]))
-    return found
+def _loss_ratio(runs: list[Run], steps: int) -> Begun | None:
+    """How the loss of the newest run of so many steps fell."""
+    long = [run for run in runs if not _of_one_batch(run) and (run.state.step or 0) >= steps]
+    if not long:
+        return None
+    losses = read_records(series_path(long[-1].paths.series, "train/loss"))["value"]
+    tenth = max(1, len(losses) // 10)
+    return _begun(long[-1], float(np.mean(losses[-tenth:]) / np.mean(losses[:tenth])))
+
+
+def _one_batch(runs: list[Run]) -> Begun | None:
+    """What the newest run on a single batch scored on it."""
+    single = [run for run in runs if _of_one_batch(run)]
+    return _begun(single[-1], float(single[-1].state.metrics["train_split/accuracy"])) if single else None
+
+
+def _of_one_batch(run: Run) -> bool:
+    return bool(run.info.settings.get("train", {}).get("overfit_batches") == 1)
+
+
+def _begun(run: Run, value: float) -> Begun:
+    return Begun(run.id, run.state.step or 0, value, run.state.seconds, shlex.join(run.info.argv))
 
 
 # ------------------------------------------------------------------------------------------------------------- the page
@@ -179,7 +208,8 @@ def page(rows: list[Recipe], found: list[Shown], machine: str) -> str:
         "Made by `docs/recipes.py collect` from run folders; `make recipes-check` reruns three rows at random and",
         "compares. *Seconds* are of one run, on the machine named at the end, beside other work. A row that needs a",
         "GPU and was not trained to its end shows how it begins on a CPU: the mean loss of the last tenth of its steps",
-        "over that of the first, and the accuracy on one batch learnt by heart.",
+        f"over that of the first ({_FALLS:g} or less is asked), and the accuracy on one batch learnt by heart",
+        f"({_BY_HEART:g} or more is asked).",
         "",
         "| system | reported | to reach | reached | seconds | command |",
         "|---|---|---|---|---:|---|",
@@ -190,25 +220,31 @@ def page(rows: list[Recipe], found: list[Shown], machine: str) -> str:
 
 
 def _line(recipe: Recipe, row: Shown) -> str:
-    command = f"`engine {shlex.join(recipe.command())}`"
-    seconds = "" if row.seconds is None else f"{row.seconds:.0f}"
+    begun = [part for part in (row.loss_ratio, row.one_batch) if part is not None and row.value is None]
+    seconds = "; ".join(f"{part.seconds:.0f}" for part in begun) if row.seconds is None else f"{row.seconds:.0f}"
+    commands = [part.command for part in begun] or [shlex.join(["engine", *recipe.command()])]
     cells = [recipe.experiment, recipe.reported, f"{recipe.metric} {recipe.wanted}".strip(), _reached(recipe, row)]
-    return f"| {' | '.join(cells)} | {seconds} | {command} |"
+    return f"| {' | '.join(cells)} | {seconds} | {'; '.join(f'`{command}`' for command in commands)} |"
 
 
 def _reached(recipe: Recipe, row: Shown) -> str:
     if row.value is not None:
         spread = "" if row.deviation is None else f" ± {row.deviation:.4f} ({len(row.runs)} runs)"
-        missed = "" if recipe.reached(row.value) else " — missed"
-        return f"{row.value:.4f}{spread}{missed}"
-    if not row.begun:
-        return "not shown yet"
+        return f"{row.value:.4f}{spread}{_missed(recipe.reached(row.value))}"
+    if recipe.without is not None:
+        return f"not trained: {recipe.without} was not at hand"
     words = []
-    if "loss_ratio" in row.begun:
-        words.append(f"loss × {row.begun['loss_ratio']:.2f} in {row.begun['steps']:.0f} steps")
-    if "one_batch" in row.begun:
-        words.append(f"one batch {row.begun['one_batch']:.2f}")
-    return "begins: " + ", ".join(words)
+    if row.loss_ratio is not None:
+        good = not recipe.falls or row.loss_ratio.value <= _FALLS
+        words.append(f"loss × {row.loss_ratio.value:.2f} in {row.loss_ratio.steps} steps{_missed(good)}")
+    if row.one_batch is not None:
+        good = not recipe.falls or row.one_batch.value >= _BY_HEART
+        words.append(f"one batch {row.one_batch.value:.2f}{_missed(good)}")
+    return f"begins: {'; '.join(words)}" if words else "not shown yet"
+
+
+def _missed(good: bool) -> str:
+    return "" if good else " — missed"
 
 
 # ------------------------------------------------------------------------------------------------------------ rerunning
@@ -223,9 +259,9 @@ def todo(runs_folder: Path) -> None:
         if row.value is None and recipe.cpu:
             print("engine", shlex.join(recipe.command()))
         elif row.value is None and recipe.short is not None:
-            if "loss_ratio" not in row.begun:
+            if row.loss_ratio is None:
                 print("engine", shlex.join(recipe.command("-s", f"train.steps={recipe.short}")))
-            if "one_batch" not in row.begun:
+            if row.one_batch is None:
                 print("engine", shlex.join(recipe.command("-s", "train.overfit_batches=1", "-s", "train.steps=100")))
 
 
@@ -254,11 +290,18 @@ def check(names: list[str], count: int, seed: int | None) -> int:
 
 def _rerun(recipe: Recipe) -> float | None:
     with tempfile.TemporaryDirectory() as folder:
-        command = [*ENGINE, "--file", str(ROOT / "experiments.toml"), *recipe.command("--json")]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=_environment())
-        last = done.stdout.strip().splitlines()[-1:] or ["{}"]
-        value = json.loads(last[0]).get("metrics", {}).get(recipe.metric)
-        return None if done.returncode or value is None else float(value)
+        if recipe.after is not None:
+            _train(["train", recipe.after], folder)
+        value = _train(recipe.command(), folder).get(recipe.metric)
+        return None if value is None else float(value)
+
+
+def _train(arguments: list[str], folder: str) -> dict[str, Any]:
+    """The metrics of what `engine` trains in a folder; none where it does not finish."""
+    command = [*ENGINE, "--file", str(ROOT / "experiments.toml"), *arguments, "--json"]
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=_environment())
+    last = done.stdout.strip().splitlines()[-1:] or ["{}"]
+    return {} if done.returncode else dict(json.loads(last[0]).get("metrics", {}))
 
 
 def _environment() -> dict[str, str]:

@@ -322,6 +322,8 @@ def test_a_group_in_order(world: Path) -> None:
     child = engine_json("train", "--from", "e0001:best", "-s", "train.epochs=2", "--json", cwd=world)
     assert child["parent"] == "e0001:best"
     assert child["state"] == "finished"
+    newest = engine_json("train", "--from", "digits-three:best", "-s", "train.epochs=3", "--json", cwd=world)
+    assert (newest["run"], newest["parent"]) == ("e0004", "e0003:best")
 
 
 def test_a_detached_group_goes_on_by_itself(world: Path) -> None:

@@ -48,7 +48,7 @@ def launch_options(function: _F) -> _F:
 @verb("train")
 @click.argument("name", metavar="NAME", required=False, shell_complete=complete_names)
 @click.option("--from", "parent", metavar="RUN[:CHECKPOINT]", shell_complete=complete_runs,
-              help="Continue a checkpoint (the last) in a new run.")  # fmt: skip
+              help="Continue a checkpoint (the last) in a new run; of an experiment: its newest run's.")  # fmt: skip
 @click.option("--resume", "resumed", metavar="RUN", shell_complete=complete_runs, help="Go on with a run that ended.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="N runs, each with the next seed.")
 @click.option("--pdb", "debugger", is_flag=True, help="Train in this process; where it fails, open Python's debugger.")
@@ -163,10 +163,18 @@ def _ask(name: str, runs: int) -> None:
 def _origin(place: Place, text: str) -> tuple[Run, str]:
     from engine.checkpoints import find_checkpoint, parse_reference
 
-    run_id, checkpoint = parse_reference(text)
-    run = place.find(run_id)
+    name, checkpoint = parse_reference(text)
+    run = place.find(_newest_of(place, name) or name)
     find_checkpoint(run.paths, checkpoint)
     return run, f"{run.id}:{checkpoint}"
+
+
+def _newest_of(place: Place, experiment: str) -> str | None:
+    """The newest finished run of an experiment, unless a run bears that name itself."""
+    rows = place.rows()
+    if any(row.name == experiment for row in rows):
+        return None
+    return next((row.run for row in reversed(rows) if (row.experiment, row.state) == (experiment, "finished")), None)
 
 
 def _train_one(ctx: click.Context, place: Place, request: Any, detach: bool, as_json: bool) -> None:

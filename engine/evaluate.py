@@ -19,6 +19,7 @@ from engine.measure import measure
 from engine.parts import Parts, build_parts, choose_device
 from engine.records import ALIVE
 from engine.runs import Run
+from engine.sequences import UNKNOWN
 from engine.settings import Settings
 from engine.splits import prepare
 from engine.summary import data_changed
@@ -95,7 +96,7 @@ def predict(run: Run, inputs: list[str], checkpoint: str = "best") -> list[dict[
 
     Returns:
         For each input {"input", "predicted", …}; of a classifier also "probability" and "top": [[class, probability],
-        …], the likeliest first.
+        …], the likeliest first; of a text with characters outside of the vocabulary "unknown_characters", how many.
 
     Raises:
         DataError: an input cannot be read, or the data set takes none from a command line.
@@ -110,7 +111,11 @@ def predict(run: Run, inputs: list[str], checkpoint: str = "best") -> list[dict[
     split = DeviceSplit(dataset, encoded, parts.device, _pad_to(parts.settings))
     parts.model.eval()
     with torch.inference_mode():
-        return parts.task.predict(parts.model, split, inputs, parts.evaluation_batch)
+        answers = parts.task.predict(parts.model, split, inputs, parts.evaluation_batch)
+    if dataset.vocabulary:
+        for answer, count in zip(answers, (encoded.inputs == UNKNOWN).sum(1).tolist(), strict=True):
+            answer.update({"unknown_characters": count} if count else {})
+    return answers
 
 
 def _pad_to(settings: Settings) -> int | None:

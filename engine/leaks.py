@@ -1,10 +1,15 @@
-"""What of one split stands in another, told before the first step: the same rows, and rows that are nearly the same."""
+"""What of one split stands in another, told before the first step: the same rows, and rows that are nearly the same.
+
+With it what is told of the data besides: characters that training never sees.
+"""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+from engine.data_notes import strange_characters
 from engine.near_duplicates_cache import cached
 from engine.records import RunPaths
 from engine.runs import append_event
@@ -34,12 +39,12 @@ def near(prepared: Prepared, cache: Path) -> dict[str, Any]:
 
 
 def tell(paths: RunPaths, summary: dict[str, Any]) -> None:
-    """An event for each split that has rows of the train split, the same or nearly the same."""
+    """An event for each split that shares rows with the train split, or nearly, or has characters it lacks."""
     pairs = summary["duplicates"].keys() | summary["near_duplicates"].keys()
-    for pair in sorted(pair for pair in pairs if pair.startswith("train/")):
-        for message in _messages(summary, pair):
-            append_event(paths, "finding", level="warning", message=message, epoch=0, step=0)
-            print(f"warning: {message}", flush=True)
+    leaked = [_messages(summary, pair) for pair in sorted(pairs) if pair.startswith("train/")]
+    for message in [*itertools.chain(*leaked), *strange_characters(summary)]:
+        append_event(paths, "finding", level="warning", message=message, epoch=0, step=0)
+        print(f"warning: {message}", flush=True)
 
 
 def _messages(summary: dict[str, Any], pair: str) -> list[str]:

@@ -70,6 +70,7 @@ def prepare(settings: Settings, folder: Path) -> Prepared:
     started = time.perf_counter()
     options, own = split_table(settings.data)
     dataset = load(options.name, own, data_root(settings.data_dir), folder, settings.task)
+    _check_kind(dataset, options)
     dataset = _limited(_with_test(dataset, options), options)
     source = dataset.splits["train"]
     dataset = _with_fold(dataset, options) if options.folds else _with_validation(dataset, options)
@@ -200,6 +201,22 @@ def _load_function(name: str, folder: Path) -> Callable[..., Any]:
     return load_dataset_function(name, folder)
 
 
+def _check_kind(dataset: Dataset, options: DataOptions) -> None:
+    """Options that would do nothing to inputs of this kind are a mistake."""
+    given = {
+        "resize": options.resize is not None,
+        "augment": options.augment is not None,
+        "normalize": not options.normalize,
+        "pad_to": options.pad_to is not None,
+    }
+    for key, is_given in given.items():
+        kind, plural = ("sequence", "sequences") if key == "pad_to" else ("image", "images")
+        if is_given and dataset.kind != kind:
+            raise SettingsError(
+                f"data.{key} is for {plural}; {options.name} has {dataset.kind} inputs", hint="leave it out"
+            )
+
+
 def _with_test(dataset: Dataset, options: DataOptions) -> Dataset:
     if "test" in dataset.splits:
         if options.test is not None:
@@ -275,11 +292,6 @@ def _only_batches(dataset: Dataset, count: int, options: DataOptions) -> Dataset
 
 
 def _resized(dataset: Dataset, options: DataOptions) -> Dataset:
-    for key, value in (("resize", options.resize), ("augment", options.augment)):
-        if value is not None and dataset.kind != "image":
-            raise SettingsError(
-                f"data.{key} is for images; {options.name} has {dataset.kind} inputs", hint="leave it out"
-            )
     if dataset.kind == "image" and not options.normalize:
         channels = dataset.splits["train"].inputs.shape[1]
         dataset = replace(dataset, normalize=((0.0,) * channels, (1.0,) * channels))

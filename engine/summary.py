@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.dataset import Split
     from engine.splits import Prepared
 
-VERSION = 1
+VERSION = 2
 """Part of every key: counted up when summaries or splits come to mean something else."""
 
 _IRRELEVANT = {"pad_to", "bucket", "leak", "resize", "augment", "normalize", "near_duplicates"}
@@ -60,6 +60,9 @@ def summarise(prepared: Prepared) -> dict[str, Any]:
         summary["columns"] = list(dataset.columns)
     if dataset.vocabulary:
         summary["vocabulary"] = len(dataset.vocabulary)
+        strange = {name: _strange(split) for name, split in dataset.splits.items()}
+        for name in filter(strange.__getitem__, strange):
+            summary["splits"][name]["strange"] = strange[name]
     return summary
 
 
@@ -78,6 +81,13 @@ def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, Any]:
         labels = labels[np.arange(labels.shape[1]) < split.label_lengths[:, None]]
     counts = np.bincount(labels, minlength=len(classes)).tolist()
     return {"count": len(split), "classes": dict(zip(classes, counts, strict=True))}
+
+
+def _strange(split: Split) -> int:
+    """Samples with a character that is not in the vocabulary."""
+    from engine.sequences import UNKNOWN
+
+    return int((split.inputs == UNKNOWN).any(1).sum())
 
 
 def _quantities(split: Split, names: tuple[str, ...]) -> dict[str, dict[str, float]]:

@@ -10,8 +10,10 @@ import pytest
 from engine.errors import DataError, SettingsError
 from engine.experiments import expand, load
 from engine.inheritance import ProblemsError
+from engine.jsonio import read_json
 from engine.settings import Settings
 from engine.splits import prepare
+from tests.helpers import run_engine
 from tests.worker_runs import events, make_run, run_worker, train
 
 OWN = """
@@ -63,6 +65,20 @@ def test_impossible_data_options_are_errors_of_the_file(tmp_path: Path, data: st
         expand(load(path), "a")
     assert words in str(caught.value)
     assert "experiments.toml:2" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"name": "iris", "normalize": False}, "data.normalize is for images; iris has features inputs"),
+        ({"name": "iris", "resize": 32}, "data.resize is for images; iris has features inputs"),
+        ({"name": "digits", "as_image": True, "pad_to": 29}, "data.pad_to is for sequences; digits has image inputs"),
+    ],
+    ids=lambda value: value[:12] if isinstance(value, str) else "",
+)
+def test_an_option_that_would_do_nothing_is_refused(data: dict[str, object], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        prepare(Settings(data=data), Path())
 
 
 def test_shares_of_validation_sets_are_of_the_whole_split() -> None:
@@ -125,3 +141,26 @@ def test_a_watched_score_that_an_own_task_never_gives_is_warned_of(tmp_path: Pat
     run_worker(paths)
     (told,) = [e["message"] for e in events(paths, "finding")]
     assert told.startswith("val/top3 is watched, and no evaluation gives it")
+
+
+STRANGE = """
+from engine.sequences import text_dataset
+def load(root):
+    train = [("ab" * (1 + n % 3) + "ba" * (n % 2), "xy"[n % 2]) for n in range(64)]
+    return text_dataset({"train": train, "test": [("abba", "x"), ("ab\u00df", "y"), ("\u017e\u00dfa", "y")]})
+"""
+
+
+def test_characters_outside_of_the_vocabulary_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "strangers.py").write_text(STRANGE)
+    data = {"name": "strangers:load", "limit": None, "validation": 0.0}
+    model = {"name": "lstm_classifier", "hidden_size": 4}
+    paths = train(tmp_path, data=data, model=model, train={"epochs": 1, "batch_size": 32})
+    words = "2 test samples have characters that the train split lacks: each is read as unknown"
+    assert words in [e["message"] for e in events(paths, "finding")]
+    assert read_json(paths.data)["splits"]["test"]["strange"] == 2
+    shown = run_engine("--runs", str(paths.folder.parent), "data", "e0001", cwd=tmp_path)
+    assert words in shown.stdout
+    answered = run_engine("--runs", str(paths.folder.parent), "predict", "e0001", "ab\u00df", "ab", cwd=tmp_path)
+    assert answered.returncode == 0, answered.stderr
+    assert answered.stderr.strip() == "warning: ab\u00df: a character not in the vocabulary, read as unknown"

@@ -78,7 +78,8 @@ TASKS: dict[str, dict[str, Any]] = {
         "monitor": "val/loss",
         "metrics": {"bits_per_character": 2.25, "accuracy": 0.5, "loss": 1.56, "perplexity": 4.76},
         "data": {"kind": "sequence", "shape": [64], "classes": ["", "\ufffd", "\n", "a", "b"], "labels": "tokens",
-                 "splits": {"train": {"count": 9, "classes": {"": 0, "\ufffd": 0, "\n": 4, "a": 300, "b": 100}}}},
+                 "splits": {"train": {"count": 9, "strange": 1,
+                                      "classes": {"": 0, "\ufffd": 0, "\n": 4, "a": 300, "b": 100}}}},
         "evaluation": {
             "samples": [
                 {"input": "to be or not", "row": 0, "true": "o be or not ", "predicted": "o be or not "},

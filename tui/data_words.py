@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.data_notes import strange_characters
 from engine.jsonio import number
 from tui.text import number as shown
 from tui.text import pad, safe
@@ -126,6 +127,11 @@ def leaks(summary: Mapping[str, Any]) -> list[tuple[str, bool]]:
             more = near - max(rows, given)
             found.append((f"{_rows(more, second)} {_are(more)} nearly the same as rows of {safe(first)}", True))
     return found
+
+
+def told(summary: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """What people should know of the data, in words, and whether it is a warning: leaks, and strange characters."""
+    return [*leaks(summary), *((safe(words), True) for words in strange_characters(summary))]
 
 
 def _rows(count: int, split: str = "") -> str:

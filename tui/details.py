@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.data_words import class_counts, form_of, leaks, quantity_lines, table_of
+from tui.data_words import class_counts, form_of, quantity_lines, table_of, told
 from tui.scores import parted
 from tui.text import age, dash, fit, number, pad, percent, safe, setting, wrap
 from tui.theme import Inks, ascii_mode, symbol
@@ -233,8 +233,8 @@ def _plot_ink(ink: Inks, name: str, weight: str) -> Style:
 
 def _warnings(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
     lines: list[Line] = []
-    for words, across in leaks(summary):
-        if across:
+    for words, serious in told(summary):
+        if serious:
             lines += [[(line, ink.warning)] for line in wrap(f"{symbol('warning')} {words}", width, 3)]
     if summary.get("note"):
         lines += [[(line, ink.muted)] for line in wrap(safe(summary["note"]), width, 3)]

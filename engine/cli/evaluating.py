@@ -250,6 +250,10 @@ def predict_(place: Place, run: str, inputs: tuple[str, ...], top: int, as_json:
     from engine.evaluate import predict
 
     answers = predict(found, given, checkpoint)
+    for answer in answers:
+        if count := answer.get("unknown_characters"):
+            characters = "a character" if count == 1 else f"{count} characters"
+            note(f"warning: {printable(answer['input'])}: {characters} not in the vocabulary, read as unknown")
     if as_json:
         say_json(answers)
         return

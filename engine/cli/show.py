@@ -24,6 +24,7 @@ from engine.cli.output import (
     setting_text,
     size_text,
 )
+from engine.data_notes import strange_characters
 from engine.errors import NotFoundError
 from engine.jsonio import number, read_json
 from engine.runs import RUN_ID, Run, finite_metrics
@@ -221,6 +222,8 @@ def _say_data_notes(data: dict[str, Any]) -> None:
         more = (found.get("rows") or 0) - same if isinstance(found, dict) else 0
         if more > 0:
             say(paint(f"  {printable(pair)}: {count_text(more)} more are nearly the same", "yellow"))
+    for words in strange_characters(data):
+        say(paint(f"  {printable(words)}", "yellow"))
     if data.get("note"):
         say(f"  {printable(data['note'])}")
 

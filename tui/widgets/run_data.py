@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from textual.app import App
 
-from tui.data_words import class_counts, class_names, form_of, kinds, leaks, no_leak, quantity_lines, whole
+from tui.data_words import class_counts, class_names, form_of, kinds, leaks, no_leak, quantity_lines, told, whole
 from tui.plots.bars import bars_of, draw_bars
 from tui.plots.inks import shade_style, style_of
 from tui.run_store import SPLITS as RENAMED
@@ -174,13 +174,12 @@ def _majority(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
 
 
 def _leaks(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
-    """Inputs that are in two splits, or nearly: what is scored has been seen."""
+    """Inputs that are in two splits, or nearly: what is scored has been seen; and what else is to be known."""
     lines: list[Line] = []
-    found = leaks(table)
-    for words, across in found:
-        style = ink.warning if across else ink.muted
+    for words, serious in told(table):
+        style = ink.warning if serious else ink.muted
         for position, row in enumerate(wrap(words, width - 4, 3)):
             lines.append([(f" {symbol('warning')} " if not position else "   ", style), (row, style)])
-    if not found and (words := no_leak(table)):
+    if not leaks(table) and (words := no_leak(table)):
         lines.append([(f" {symbol('finished')} ", ink.good), (words, ink.muted)])
     return lines

@@ -44,7 +44,7 @@ def with_batch_size(settings: Settings, paths: RunPaths, interrupts: Interrupts)
     """
     if settings.train.batch_size != "max":
         return settings
-    samples = _known(paths)
+    samples = found_batch_size(paths)
     if samples is None:
         print("train.batch_size = max: trying sizes", flush=True)
         samples = _found(paths, interrupts)
@@ -62,7 +62,7 @@ def settled(settings: Settings, paths: RunPaths) -> Settings:
     """
     if settings.train.batch_size != "max":
         return settings
-    samples = _known(paths)
+    samples = found_batch_size(paths)
     if samples is None:
         raise RunError(f"{paths.id}: its largest batch was not found yet", hint="train it first")
     return msgspec.structs.replace(settings, train=msgspec.structs.replace(settings.train, batch_size=samples))
@@ -72,7 +72,8 @@ def _file(paths: RunPaths) -> Path:
     return paths.folder / "batch_size.json"
 
 
-def _known(paths: RunPaths) -> int | None:
+def found_batch_size(paths: RunPaths) -> int | None:
+    """The largest batch that was found for a run; None where none was looked for, or not yet."""
     try:
         samples = read_json(_file(paths))["samples"]
     except (OSError, ValueError, KeyError, TypeError):

@@ -123,6 +123,21 @@ class FittedColumns:
                 parts.append(((cells - self.means[i]) / self.deviations[i])[:, None])
         return np.concatenate(parts, axis=1).astype(np.float32)
 
+    def describe(self, row: NDArray[np.float32]) -> list[str]:
+        """Model input (d,) as it stood in the file, "Age=22"; a gap as what filled it."""
+        described, position = [], 0
+        for i, column in enumerate(self.columns):
+            width = len(self.kept[i]) if column.values else 1
+            cells, position = row[position : position + width], position + width
+            described.append(f"{column.name}={self._cell(i, cells)}")
+        return described
+
+    def _cell(self, i: int, cells: NDArray[np.float32]) -> str:
+        column = self.columns[i]
+        if not column.values:
+            return f"{float(cells[0]) * self.deviations[i] + self.means[i]:.5g}"
+        return column.values[self.kept[i][int(np.argmax(cells))]] if cells.any() else "(other)"
+
     def encode(self, given: Sequence[str]) -> Split:
         """Rows from a command line, "Age=22,Sex=male" or "22,male", as a split with labels 0.
 
@@ -199,7 +214,14 @@ def fit_columns(dataset: Dataset, columns: Sequence[Column], file_columns: tuple
         kept.append(tuple(sorted(int(k) for k in by_count if counts[k] > 0)))
     fitted = FittedColumns(tuple(columns), file_columns, tuple(fills), tuple(means), tuple(deviations), tuple(kept))
     splits = {n: Split(fitted.transform(s.inputs), s.labels) for n, s in dataset.splits.items()}
-    return replace(dataset, splits=splits, columns=fitted.names, fit=None, encode=lambda given: fitted.encode(given))
+    return replace(
+        dataset,
+        splits=splits,
+        columns=fitted.names,
+        fit=None,
+        encode=lambda given: fitted.encode(given),
+        describe=fitted.describe,
+    )
 
 
 def _fill(cells: Raw, counts: NDArray[Any]) -> float:

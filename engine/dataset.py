@@ -91,6 +91,8 @@ class Dataset:
     """Turns inputs given on the command line (text, image paths, numbers) into a split with labels 0.
 
     Raises DataError naming the input that cannot be read."""
+    describe: Callable[[NDArray[Any]], list[str]] | None = field(default=None, compare=False)
+    """features: the parts of an input (d,) as people wrote them, "Age=22", where columns are scaled or encoded."""
 
 
 def standardised(dataset: Dataset) -> Dataset:

@@ -40,10 +40,14 @@ def readable(dataset: Dataset, split: Split, row: int) -> str | None:
         length = len(inputs) if split.lengths is None else int(split.lengths[row])
         return text_of(dataset.vocabulary, inputs[:length].tolist())
     if dataset.kind == "features":
-        names = dataset.columns or tuple(f"x{i + 1}" for i in range(len(inputs)))
-        shown = [f"{name}={value:.4g}" for name, value in zip(names, inputs.tolist(), strict=False)]
+        shown = dataset.describe(inputs) if dataset.describe is not None else _columns(dataset.columns, inputs)
         return ", ".join(shown[:_COLUMNS]) + (", …" if len(shown) > _COLUMNS else "")
     return None
+
+
+def _columns(names: Sequence[str], inputs: NDArray[Any]) -> list[str]:
+    names = names or [f"x{i + 1}" for i in range(len(inputs))]
+    return [f"{name}={value:.4g}" for name, value in zip(names, inputs.tolist(), strict=False)]
 
 
 def text_of(symbols: Sequence[str], tokens: Iterable[int]) -> str:

@@ -186,6 +186,17 @@ async def test_the_settings_tab_tells_what_is_no_default_and_where_the_run_came_
         assert "torch" in plain
 
 
+async def test_the_settings_tab_tells_the_largest_batch_that_was_found(runs: Path) -> None:
+    run = runs / "e0001"
+    info = json.loads((run / "run.json").read_text())
+    info["settings"]["train"]["batch_size"] = "max"
+    (run / "run.json").write_text(json.dumps(info))
+    (run / "batch_size.json").write_text('{"samples": 4096}')
+    async with opened(runs) as (pilot, _):
+        await press(pilot, "7")
+        await seen(pilot, "max (4,096 fit)")
+
+
 async def test_notes_are_shown_and_edited_outside(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     edited = []
     monkeypatch.setattr("tui.editing.editor", lambda: ["ed"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,9 @@ def test_a_quantity_of_a_csv_file_is_learnt(tmp_path: Path) -> None:
     assert float(answer["predicted"]) == pytest.approx(420_000, rel=0.15)
     worst = read_json(sorted(paths.evaluation.glob("test-*.json"))[-1])["samples"]
     assert max(sample["error"] for sample in worst) == pytest.approx(worst[-1]["error"], rel=1) or len(worst) == 30
+    rows = {line.replace(".0,", ",").rpartition(",")[0] for line in (tmp_path / "houses.csv").read_text().splitlines()}
+    shown = [re.fullmatch(r"area=(\S+), rooms=(\d), town=(\w)", sample["input"]) for sample in worst]
+    assert all(given is not None and ",".join(given.groups()) in rows for given in shown)
 
 
 def test_a_label_that_is_no_number_is_named(tmp_path: Path) -> None:

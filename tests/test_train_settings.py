@@ -29,7 +29,7 @@ from engine.series import read_records, series_path
 from engine.settings import Settings
 from engine.splits import prepare
 from engine.tasks.classification import logit_adjustment
-from tests.helpers import environment
+from tests.helpers import environment, run_engine
 from tests.worker_runs import curves, events, log, make_run, run_worker, same_curves, train, weights
 
 HERE = Path(__file__).parent
@@ -286,6 +286,8 @@ def test_the_largest_batch_is_found_once_and_taken(tmp_path: Path) -> None:
     assert read_json(paths.folder / "batch_size.json") == {"samples": 360}
     assert [step for step, _ in curves(paths)["train/loss"]] == [1, 2]
     assert settings_from_run(load_run(paths).info).train.batch_size == "max"
+    shown = run_engine("--runs", str(paths.folder.parent), "show", paths.id, cwd=tmp_path).stdout
+    assert "360, the largest that fits" in shown
 
 
 SHORT_OF_MEMORY = """

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from engine.batch_size import found_batch_size
 from engine.cli.common import Place, complete_either, json_option, missing, verb
 from engine.cli.output import (
     STATES,
@@ -70,6 +71,7 @@ def run_record(run: Run) -> dict[str, Any]:
         "best": state.best, "parent": info.parent, "group": info.group,
         "parameters": model.get("parameters") if isinstance(model, dict) else None,
         "epoch": state.epoch, "step": state.step, "total_epochs": state.total_epochs, "total_steps": state.total_steps,
+        "batch_size": found_batch_size(run.paths) or info.settings.get("train", {}).get("batch_size"),
         "seconds": state.seconds, "created": iso(info.created), "started": iso(state.started),
         "ended": iso(state.ended),
         "device": state.device or info.device.get("name"), "seed": info.seed, "argv": info.argv, "git": info.git,
@@ -95,6 +97,7 @@ def _say_run(run: Run, found: dict[str, Any], only_settings: bool) -> None:
         "trained": f"epoch {number_text(state.epoch)}, step {count_text(state.step)}, {duration(state.seconds)}",
         "launched": ago(run.info.created) + (f" by {run.info.user}@{run.info.host}" if run.info.user else ""),
         "best": best_text(best) if best else "",
+        "batch": f"{found['batch_size']:,}, the largest that fits" if found_batch_size(run.paths) else "",
         "continues": run.info.parent,
         "group": run.info.group,
         "tags": " ".join(run.marks.tags),

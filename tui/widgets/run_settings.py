@@ -82,9 +82,19 @@ def _settings(snapshot: RunSnapshot) -> list[Entry]:
             shown = (
                 setting(value) if grown is None else f"{setting(value)} {symbol('right')} {setting(grown)} on resuming"
             )
+            if (table, key, value) == ("train", "batch_size", "max"):
+                shown = _largest(snapshot)
             default = _known(defaults.get(table), key)
             entries.append((table, key, shown, grown is not None or value != default))
     return entries
+
+
+def _largest(snapshot: RunSnapshot) -> str:
+    """The batch that was found to fit, where it has been looked for already."""
+    from engine.batch_size import found_batch_size
+
+    found = found_batch_size(snapshot.run.paths)
+    return "max" if found is None else f"max ({found:,} fit)"
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

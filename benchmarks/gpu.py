@@ -1,10 +1,11 @@
 """On a GPU: ResNet-18 on CIFAR-10 through dltui beside a loop by hand and Lightning, and the time to 0.94.
 
-    DLTUI_DATA=DIR python benchmarks/gpu.py [--epochs N] [--json FILE]
+    DLTUI_DATA=DIR python benchmarks/gpu.py [--epochs N] [--airbench FILE] [--json FILE]
 
 bf16, batch 512, channels last, cropped and flipped on the device. Utilisation is NVML's, sampled while dltui trains.
 Ends with a sentence where there is no GPU. The time to 0.94 is the `cifar10-94` experiment's own: training alone, with
-its test accuracy beside it.
+its test accuracy beside it. Beside it stands airbench94 (github.com/KellerJordan/cifar10-airbench, its
+legacy/airbench94.py or airbench94_muon.py), where its script is given: three runs, the last of which counts.
 """
 
 from __future__ import annotations
@@ -170,10 +171,48 @@ def time_to_94(world: Path) -> dict[str, float]:
     return {"cifar10-94, seconds": float(str(found["seconds"])), "cifar10-94, test accuracy": metrics["test/accuracy"]}
 
 
+_THREE_RUNS = """
+import re, sys
+path = sys.argv[1]
+text = re.sub(r"for run in range\\(\\d+\\)", "for run in range(3)", open(path).read())
+sys.argv = [path]
+exec(compile(text, path, "exec"), {"__name__": "__main__"})
+"""
+
+
+def with_airbench(script: Path) -> dict[str, float]:
+    """Seconds that airbench94 says it trained, and its test accuracy with and without test-time augmentation."""
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "cifar10").mkdir()
+        for entry in data_root(None).iterdir():
+            (Path(name) / "cifar10" / entry.name).symlink_to(entry.resolve())
+        command = [sys.executable, "-c", _THREE_RUNS, str(script.resolve())]
+        done = subprocess.run(command, cwd=name, check=True, stdout=subprocess.PIPE, text=True)
+    return airbench_figures(done.stdout)
+
+
+def airbench_figures(printed: str) -> dict[str, float]:
+    """The figures of the last run in the table that airbench94 prints.
+
+    Its columns are run, epoch, train_loss, train_acc, val_acc, tta_val_acc and the seconds so far; a run's last row has
+    `eval` for its epoch.
+    """
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+    head = next(row for row in rows if "tta_val_acc" in row)
+    last = dict(zip(head, [row for row in rows if "eval" in row][-1], strict=True))
+    seconds = next(value for key, value in last.items() if key.endswith("seconds"))
+    return {
+        "airbench94, seconds": float(seconds),
+        "airbench94, test accuracy": float(last["val_acc"]),
+        "airbench94, test accuracy, augmented": float(last["tta_val_acc"]),
+    }
+
+
 def main() -> int:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--airbench", type=Path, metavar="FILE", help="its script, beside whose time cifar10-94 stands")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     if not torch.cuda.is_available():
@@ -189,6 +228,8 @@ def main() -> int:
         if importlib.util.find_spec("lightning"):
             figures["dltui / lightning (×)"] = ours / with_lightning(given.epochs)
         figures |= time_to_94(Path(name))
+        if given.airbench:
+            figures |= with_airbench(given.airbench)
     for label, value in figures.items():
         print(f"{label:<32} {value:,.4g}")
     if given.json:

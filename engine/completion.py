@@ -10,11 +10,11 @@ import msgspec
 
 from engine import signatures
 from engine.annotations import describe, form_of
-from engine.checks import AUTO, NESTED, TYPED, filled
 from engine.errors import SettingsError
 from engine.merge import NAMED
 from engine.settings import DataOptions, Settings
 from engine.signatures import Signature
+from engine.table_checks import AUTO, NESTED, TYPED, filled
 
 
 def keys(settings: Settings, folder: Path) -> list[str]:

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from engine import signatures
-from engine.checks import filled
 from engine.completion import completions, keys
 from engine.errors import NotFoundError, RunError, SettingsError, nearest
 from engine.inheritance import Problem, ProblemsError, Source, beside
@@ -32,6 +31,7 @@ from engine.resolving import (
 )
 from engine.rules import parse_every
 from engine.settings import DataOptions, Recipe, Settings
+from engine.table_checks import filled
 from engine.text import printable
 from engine.toml_lines import read, shown_path
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.annotations import got, too_deep
-from engine.checks import Checker, Fault
+from engine.checks import Checker
 from engine.errors import SettingsError, nearest
 from engine.merge import MATRIX, NOT_INHERITED, Override, Path_, Table, has, inheritable, merge, nested, normalise
 from engine.recipe import recipe_faults
 from engine.settings import Recipe
+from engine.table_checks import Fault
 from engine.text import printable
 from engine.toml_lines import LineMap, shown_path
 

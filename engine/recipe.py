@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from engine.annotations import got, unstorable
-from engine.checks import Checker, Fault, elsewhere
 from engine.errors import nearest
 from engine.settings import Recipe, Settings, Sweep
+from engine.table_checks import Fault, TableChecker, elsewhere
 from engine.text import printable
 
 
 def recipe_faults(table: Mapping[str, Any]) -> list[Fault]:
     """Faults in those keys of an experiment that are no settings of a run: matrix, seeds, sweep, command and so on."""
-    checker = Checker(Path(), deep=False)
+    checker = TableChecker(Path())
     for key, value in table.items():
         if key == "sweep":
             checker.struct(Sweep, value, ("sweep",))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine.checks import Checker, Fault
+from engine.checks import Checker
 from engine.errors import SettingsError
 from engine.inheritance import Problem, ProblemsError
 from engine.jsonio import number
@@ -17,6 +17,7 @@ from engine.merge import MATRIX, Override, Table, override, parse_override
 from engine.merge import flatten as flatten_table
 from engine.runs import RunInfo
 from engine.settings import Recipe, Settings
+from engine.table_checks import Fault
 from engine.text import printable
 
 if TYPE_CHECKING:

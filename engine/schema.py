@@ -17,10 +17,10 @@ import msgspec
 
 from engine import augment_settings, settings, signatures
 from engine.annotations import Form, form_of
-from engine.checks import AUTO, NESTED, TYPED
 from engine.merge import NAMED
 from engine.settings import DataOptions, Recipe, Settings, Sweep
 from engine.signatures import Parameter, Signature
+from engine.table_checks import AUTO, NESTED, TYPED
 
 FILE = Path(__file__).parent / "experiments.schema.json"
 """Where it is shipped."""

@@ -11,6 +11,7 @@ import torchvision.models
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import here_fit
 from engine.text import printable
 
 
@@ -39,7 +40,7 @@ def builder(name: str) -> Callable[..., torch.nn.Module]:
 def _build(name: str, spec: InputSpec, arguments: dict[str, Any]) -> torch.nn.Module:
     shown = f"torchvision:{printable(name)}"
     if spec.kind != "image":
-        raise SettingsError(f"model {shown} takes images; this data set has kind '{spec.kind}'", hint="model = 'mlp'")
+        raise SettingsError(f"model {shown} takes images; this data set has {spec.kind} inputs", hint=here_fit(spec))
     if spec.shape[0] not in (1, 3):
         raise SettingsError(f"model {shown} takes images of 1 or 3 channels; these have {spec.shape[0]}")
     if arguments.get("aux_logits"):

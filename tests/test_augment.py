@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 import torch
@@ -17,17 +14,13 @@ import torchvision.transforms.functional as tv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from torchvision.transforms import InterpolationMode, RandomAffine, RandomCrop, RandomErasing, v2
+from torchvision.transforms import RandomCrop, RandomErasing
 
 from engine.augment import Augmentation
 from engine.augment_settings import Augment
-from engine.errors import SettingsError
-from engine.warp import Affine, draw_affine, resized, warped
-from tests.helpers import environment
+from tests.augment_world import AFFINE, CPU, augmentation, is_uniform, noise, same_distribution
 
-CPU = torch.device("cpu")
 PADDING = {"zero": "constant", "reflect": "reflect"}
-AFFINE: dict[str, Any] = {"degrees": 25.0, "translate": 0.2, "scale": [0.7, 1.4], "shear": 12.0}
 EACH: list[dict[str, Any]] = [
     {},
     {"crop": 2},
@@ -39,15 +32,6 @@ EACH: list[dict[str, Any]] = [
     {"erase": 0.5},
 ]
 ALL: dict[str, Any] = {**AFFINE, "crop": 2, "flip": 0.5, "vertical_flip": 0.5, "cutout": 3, "erase": 0.5}
-
-
-def augmentation(shape: tuple[int, ...], mean: list[float] | None = None, seed: int = 0, **given: Any) -> Augmentation:
-    channels, height, width = shape
-    return Augmentation(Augment(**given), (channels, height, width), mean, seed, CPU)
-
-
-def noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randint(1, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed))
 
 
 def distinct(height: int, width: int) -> torch.Tensor:
@@ -67,22 +51,7 @@ def possible(image: torch.Tensor, given: Augment) -> Iterator[bytes]:
                     yield made.numpy().tobytes()
 
 
-def is_uniform(counts: NDArray[Any], ways: NDArray[Any] | None = None) -> bool:
-    """Pearson's chi-squared of frequencies as the number of `ways`, within four deviations of its mean."""
-    weights = np.ones(counts.size) if ways is None else ways
-    expected = counts.sum() * weights / weights.sum()
-    statistic, freedom = float(((counts - expected) ** 2 / expected).sum()), counts.size - 1
-    return abs(statistic - freedom) < 4 * (2 * freedom) ** 0.5
-
-
-def same_distribution(a: NDArray[Any], b: NDArray[Any]) -> bool:
-    """Kolmogorov and Smirnov's test of two samples, at a level of 0.001."""
-    at = np.concatenate([a, b])
-    below_a, below_b = (np.searchsorted(np.sort(x), at, side="right") / len(x) for x in (a, b))
-    return bool(np.abs(below_a - below_b).max() < 1.95 * (1 / len(a) + 1 / len(b)) ** 0.5)
-
-
-# -------------------------------------------------------------------------------------------------- crops and flips
+# ------------------------------------------------------------------------------------------------------ crops and flips
 
 
 @pytest.mark.parametrize(
@@ -166,78 +135,7 @@ def test_many_large_images_are_each_their_own() -> None:
         assert after.numpy().tobytes() in set(possible(before, Augment(crop=1, flip=0.5)))
 
 
-# ------------------------------------------------------------------------------------------------------- affine maps
-
-
-def one_by_one(images: torch.Tensor, affine: Affine, fill: float | None = None) -> torch.Tensor:
-    """torchvision's own function, image by image."""
-    fields = torch.stack([affine.angle, affine.right, affine.down, affine.scale, affine.shear], 1).tolist()
-    return torch.stack(
-        [
-            tv.affine(image, angle, [int(x), int(y)], scale, [shear, 0.0], InterpolationMode.BILINEAR, fill)
-            for image, (angle, x, y, scale, shear) in zip(images, fields, strict=True)
-        ]
-    )
-
-
-def levels_apart(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return (a.int() - b.int()).abs()
-
-
-@given(
-    shape=st.tuples(st.sampled_from([1, 3]), st.integers(1, 24), st.integers(1, 24)),
-    degrees=st.floats(0, 360),
-    translate=st.floats(0, 1),
-    scale=st.tuples(st.floats(0.2, 3), st.floats(0.2, 3)).map(sorted),
-    shear=st.floats(0, 80),
-    seed=st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=100, deadline=None, derandomize=True)
-def test_affine_maps_are_torchvisions(
-    shape: tuple[int, int, int], degrees: float, translate: float, scale: list[float], shear: float, seed: int
-) -> None:
-    images = noise(4, *shape)
-    augment = augmentation(shape, seed=seed, degrees=degrees, translate=translate, scale=scale, shear=shear)
-    made, affine = augment(images, 0, 5), augment.affine(4, 0, 5)
-    assert levels_apart(made, one_by_one(images, affine)).max() <= 1
-    inside = one_by_one(torch.ones(4, 1, *shape[1:]), affine) > 0.9999  # torchvision's fill darkens the border twice
-    assert (levels_apart(made, one_by_one(images, affine, 0.0)) * inside).max() <= 1
-
-
-def test_affine_maps_are_drawn_as_torchvisions() -> None:
-    count, height, width = 6000, 40, 90
-    affine = augmentation((1, height, width), **AFFINE).affine(count, 0, 0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        drawn = [
-            RandomAffine.get_params([-25.0, 25.0], [0.2, 0.2], [0.7, 1.4], [-12.0, 12.0], [width, height])
-            for _ in range(count)
-        ]
-    theirs = np.array([[angle, *shift, scale, shear[0]] for angle, shift, scale, shear in drawn]).T
-    ours = torch.stack([affine.angle, affine.right, affine.down, affine.scale, affine.shear]).numpy()
-    for mine, other in zip(ours, theirs, strict=True):
-        assert same_distribution(mine, other)
-    assert np.abs(np.corrcoef(ours) - np.eye(5)).max() < 4 / count**0.5
-    np.testing.assert_array_equal(np.unique(ours[1]), np.unique(theirs[1]))
-    np.testing.assert_array_equal(np.unique(ours[2]), np.unique(theirs[2]))
-
-
-def test_the_ends_of_the_ranges() -> None:
-    given = Augment(**AFFINE)
-    lowest, middle = draw_affine(given, torch.zeros(5, 1).double(), 40, 90), torch.full((5, 1), 0.5).double()
-    assert [float(x) for x in (lowest.angle, lowest.right, lowest.down)] == [-25, -18, -8]
-    assert [float(x) for x in (lowest.scale, lowest.shear)] == [0.7, -12]
-    assert float(draw_affine(given, middle, 40, 90).angle) == 0
-
-
-def test_a_map_that_does_nothing_changes_nothing() -> None:
-    images = noise(3, 3, 11, 8)
-    nothing, one = torch.zeros(3).double(), torch.ones(3).double()
-    theta = Affine(nothing, nothing, nothing, one, nothing).theta(11, 8).float()
-    assert torch.equal(warped(images, theta), images)
-
-
-# ---------------------------------------------------------------------------------------------- what covers a part
+# --------------------------------------------------------------------------------------------------- what covers a part
 
 
 def holes(made: torch.Tensor) -> NDArray[np.int64]:
@@ -297,7 +195,7 @@ def test_an_erasure_has_its_probability() -> None:
     assert abs((holes(made)[:, 2] > 0).mean() - 0.3) < 4 * (0.3 * 0.7 / 10_000) ** 0.5
 
 
-# ---------------------------------------------------------------------------------------------------- all together
+# --------------------------------------------------------------------------------------------------------- all together
 
 
 @pytest.mark.parametrize("given", [*EACH[1:], ALL])
@@ -352,89 +250,3 @@ def test_everything_is_done_where_the_images_are(given: dict[str, Any]) -> None:
     augment = Augmentation(Augment(**given), (3, 9, 12), [0.5, 0.5, 0.5], 0, meta)
     made = augment(noise(4, 3, 9, 12).to(meta), 0, 0)
     assert (made.shape, made.dtype, made.device.type) == ((4, 3, 9, 12), torch.uint8, "meta")
-
-
-# ------------------------------------------------------------------------------------------------------ another size
-
-
-@pytest.mark.parametrize(
-    ("shape", "size"),
-    [
-        ((5, 3, 32, 32), (224, 224)),
-        ((5, 3, 97, 64), (32, 32)),
-        ((4, 1, 28, 28), (32, 32)),
-        ((3, 1, 7, 50), (13, 20)),
-        ((2, 3, 9, 9), (1, 2)),
-        ((2, 1, 1, 1), (4, 3)),
-        ((200, 3, 40, 40), (20, 60)),  # more than is worked on together
-        ((0, 3, 8, 8), (4, 4)),
-    ],
-)
-def test_resized_as_torchvision_does(shape: tuple[int, ...], size: tuple[int, int]) -> None:
-    images = noise(*shape)
-    before = images.clone()
-    made = resized(images, size)
-    assert (made.shape, made.dtype) == ((*shape[:2], *size), torch.uint8)
-    assert torch.equal(images, before)
-    if len(images):
-        expected = v2.Resize(size, antialias=True)(images)
-        assert levels_apart(made, expected).max() <= 1
-        single = torch.cat([resized(image[None], size) for image in images])
-        assert torch.equal(made, single)
-
-
-def test_the_size_they_have() -> None:
-    images = noise(2, 1, 8, 6)
-    assert torch.equal(resized(images, (8, 6)), images)
-    with pytest.raises(SettingsError, match="resized to 0 × 6"):
-        resized(images, (0, 6))
-
-
-# ---------------------------------------------------------------------------------------------------------- refusals
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"flip": 1.5}, "data.augment.flip = 1.5: it must be from 0 to 1"),
-        ({"vertical_flip": -0.1}, "data.augment.vertical_flip = -0.1"),
-        ({"erase": float("nan")}, "data.augment.erase = nan"),
-        ({"translate": 2.0}, "data.augment.translate = 2.0: it must be from 0 to 1"),
-        ({"degrees": -10.0}, "data.augment.degrees = -10.0: it must be from 0 to 360"),
-        ({"degrees": float("inf")}, "data.augment.degrees = inf"),
-        ({"shear": 90.0}, "it must be from 0 to below 90"),
-        ({"scale": [1.0]}, "data.augment.scale = [1.0]: it must be two numbers"),
-        ({"scale": [1.2, 0.8]}, "the smaller one first"),
-        ({"scale": [0.0, 1.0]}, "above 0"),
-        ({"scale": [1.0, float("inf")]}, "data.augment.scale"),
-        ({"crop": -1}, "data.augment.crop = -1: it must not be negative"),
-        ({"crop": 8}, "data.augment.crop = 8 could leave nothing of images of 8 × 12"),
-        ({"crop": 8, "crop_fill": "reflect"}, "cannot be mirrored in images of 8 × 12\ngive at most 7"),
-        ({"crop_fill": "zeros"}, "did you mean 'zero'?"),
-        ({"cutout": -2}, "data.augment.cutout = -2: it must not be negative"),
-        ({"cutout": 9}, "data.augment.cutout = 9 is larger than images of 8 × 12\ngive at most 8"),
-    ],
-)
-def test_what_is_impossible_is_refused(given: dict[str, Any], words: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        augmentation((3, 8, 12), **given)
-    assert words in str(caught.value)
-
-
-def test_a_mean_of_other_channels_is_refused() -> None:
-    with pytest.raises(SettingsError, match="the mean has 1 values; images of 3 channels need 3"):
-        augmentation((3, 8, 8), [0.5], cutout=2)
-
-
-def test_settings_of_a_file() -> None:
-    read = msgspec.convert({"crop": 4, "flip": 1, "scale": [1, 1.5], "crop_fill": "reflect"}, Augment)
-    assert read == Augment(crop=4, flip=1.0, scale=[1.0, 1.5], crop_fill="reflect")
-    for wrong in ({"crops": 4}, {"flip": True}, {"crop_fill": "edge"}, {"crop": 0.5}):
-        with pytest.raises(msgspec.ValidationError):
-            msgspec.convert(wrong, Augment)
-
-
-def test_settings_need_no_torch() -> None:
-    code = "import sys, engine.augment_settings; print([m for m in ('torch', 'numpy') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
-    assert done.stdout.strip() == "[]"

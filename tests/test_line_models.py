@@ -328,7 +328,7 @@ def test_settings_are_read_without_running(module: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (InputSpec("features", (4,), 3), "needs images; this data set has features inputs\nhere fit: mlp, logistic"),
+        (InputSpec("features", (4,), 3), "needs images; this data set has features inputs\nhere fit: logistic, mlp"),
         (InputSpec("sequence", (19,), 18, 60), "needs images; this data set has sequence inputs\nhere fit: lstm"),
         (InputSpec("image", (1, 28, 28), 10), "needs a sequence of labels for each image; this data set has one class"),
     ],

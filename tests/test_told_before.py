@@ -58,6 +58,7 @@ def test_a_matrix_over_data_sets_keeps_how_they_are_split(tmp_path: Path) -> Non
         ('{ name = "digits", validation = 0.1, folds = 3 }', "takes the validation split's place"),
         ('{ name = "digits", fold = 1 }', "there are no data.folds"),
     ],
+    ids=lambda value: value[20:50],
 )
 def test_impossible_data_options_are_errors_of_the_file(tmp_path: Path, data: str, words: str) -> None:
     path = written(tmp_path, f'[experiments.a]\ndata = {data}\nmodel = "mlp"\ntrain = {{ epochs = 1 }}\n')
@@ -79,6 +80,38 @@ def test_impossible_data_options_are_errors_of_the_file(tmp_path: Path, data: st
 def test_an_option_that_would_do_nothing_is_refused(data: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         prepare(Settings(data=data), Path())
+
+
+_SETS = 'data = { name = "digits", validation = { easy = 0.1, hard = 0.1 } }\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (
+            _SETS + 'checkpoint = { monitor = "val_hrad/accuracy" }',
+            "there is no such validation set; it names val_easy",
+        ),
+        (_SETS + 'checkpoint = { monitor = "val/accuracy" }', "there is no such validation set; it names val_easy"),
+        (_SETS + 'evaluate = { splits = ["val_hrad"] }', "data.validation names no set 'val_hrad'; it names val_easy"),
+        (_SETS + 'evaluate = { splits = ["test"] }\ncheckpoint = { monitor = "val_easy/loss" }', "is not evaluated"),
+        ('data = "digits"\ncheckpoint = { monitor = "test/accuracy" }', "the test split is not evaluated; name it in"),
+        ('data = "digits"\ninit = "he_normal"\ninit_from = "e0001:best"', "replaces every weight"),
+    ],
+    ids=range(6),
+)
+def test_what_is_watched_and_begun_from_is_checked_with_the_file(tmp_path: Path, lines: str, words: str) -> None:
+    path = written(tmp_path, f'[experiments.a]\n{lines}\nmodel = "mlp"\ntrain.epochs = 1\n')
+    with pytest.raises((ProblemsError, SettingsError)) as caught:
+        expand(load(path), "a")
+    assert words in str(caught.value)
+
+
+def test_a_watched_validation_set_and_weights_from_a_file_are_in_order(tmp_path: Path) -> None:
+    lines = _SETS + 'checkpoint = { monitor = "val_hard/accuracy" }\ninit = "he_normal"\ninit_from = "w.safetensors"'
+    path = written(tmp_path, f'[experiments.a]\n{lines}\nmodel = "mlp"\ntrain.epochs = 1\n')
+    (settings,) = expand(load(path), "a")
+    assert settings.checkpoint.monitor == "val_hard/accuracy"
 
 
 def test_shares_of_validation_sets_are_of_the_whole_split() -> None:

@@ -8,8 +8,11 @@ import torch
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import at_least_one, here_fit, needs, one_of, shares
 
+KINDS = ("sequence",)
+LABELS = "tokens"
 Tensor = torch.Tensor
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -83,13 +86,9 @@ def build(
         SettingsError: no sequences, labels that are no tokens, or an impossible value.
     """
     _check_data(spec)
-    if cell not in CELLS:
-        raise SettingsError(f"model.cell = {cell!r}", hint=nearest(cell, list(CELLS)))
-    for name, value in (("hidden_size", hidden_size), ("num_layers", num_layers), ("embedding_dim", embedding_dim)):
-        if value < 1:
-            raise SettingsError(f"model.{name} = {value}: it must be at least 1")
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1")
+    one_of("cell", cell, CELLS)
+    at_least_one(hidden_size=hidden_size, num_layers=num_layers, embedding_dim=embedding_dim)
+    shares(dropout=dropout)
     if tied:
         _check_tied(spec, hidden_size, embedding_dim)
     return CharRNN(
@@ -105,15 +104,11 @@ def build(
 
 
 def _check_data(spec: InputSpec) -> None:
-    if spec.kind != "sequence":
-        fitting = "lenet, cnn, mlp, logistic" if spec.kind == "image" else "mlp, logistic"
-        raise SettingsError(
-            f"model char_rnn needs sequences; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
+    needs("char_rnn", spec, *KINDS)
     if not spec.longest_label:
         raise SettingsError(
             "model char_rnn gives the next token at each position; this data set has one class a sample",
-            hint="here fit: lstm_classifier, vanilla_rnn; a text to go on with is the data set text_blocks",
+            hint=f"{here_fit(spec)}; a text to go on with is the data set text_blocks",
         )
     if spec.teacher_forcing:
         raise SettingsError(

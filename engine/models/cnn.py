@@ -6,6 +6,11 @@ from torch import nn
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import block_sizes, needs, shares, size_of
+
+KINDS = ("image",)
+SMALLEST = 8
+"""Of the three blocks that it has when nothing else is said."""
 
 
 def build(spec: InputSpec, *, widths: list[int] | None = None, dropout: float = 0.0) -> nn.Module:
@@ -19,23 +24,17 @@ def build(spec: InputSpec, *, widths: list[int] | None = None, dropout: float = 
     Raises:
         SettingsError: no images, too small ones for so many blocks, or an impossible value.
     """
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model cnn needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
+    needs("cnn", spec, *KINDS)
     channels = [32, 64, 128] if widths is None else widths
-    if not channels or any(width < 1 for width in channels):
-        raise SettingsError(f"model.widths = {channels}: give at least one block of at least 1 channel")
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1")
+    block_sizes("widths", channels, "channel", [32, 64, 128])
+    shares(dropout=dropout)
     size, height, width = spec.shape
     layers: list[nn.Module] = []
     for block in channels:
         if min(height, width) < 2:
-            shape = " × ".join(map(str, spec.shape[1:]))
             raise SettingsError(
-                f"model.widths has {len(channels)} blocks, each halving the image; {shape} is too small for that",
+                f"model.widths has {len(channels)} blocks, each halving the image;"
+                f" {size_of(spec)} is too small for that",
                 hint=f"give at most {len(layers) // 4} widths",
             )
         layers += [nn.Conv2d(size, block, 3, padding=1, bias=False), nn.BatchNorm2d(block), nn.ReLU(), nn.MaxPool2d(2)]

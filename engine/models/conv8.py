@@ -5,7 +5,11 @@ from __future__ import annotations
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.models.vgg import WIDTHS, check_images, convolutions, initialise
+from engine.model_checks import large_enough, needs, shares
+from engine.models.vgg import WIDTHS, convolutions, initialise
+
+KINDS = ("image",)
+SMALLEST = 32
 
 
 def build(spec: InputSpec, *, dropout: float = 0.0) -> nn.Module:
@@ -21,7 +25,9 @@ def build(spec: InputSpec, *, dropout: float = 0.0) -> nn.Module:
     Raises:
         SettingsError: no images, too small ones, or an impossible value.
     """
-    check_images("conv8", spec, dropout)
+    needs("conv8", spec, *KINDS)
+    large_enough("conv8", spec, SMALLEST, "halved five times")
+    shares(dropout=dropout)
     channels, height, width = spec.shape
     drop = [nn.Dropout(dropout)] if dropout else []
     positions = (height // 32) * (width // 32)

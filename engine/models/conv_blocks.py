@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError
+from engine.model_checks import at_least_one, large_enough, needs, shares
+
+KINDS = ("image",)
+SMALLEST = 2
 
 
 def build(spec: InputSpec, *, channels: int = 64, fc_dim: int = 128, dropout: float = 0.25) -> nn.Module:
@@ -24,7 +27,10 @@ def build(spec: InputSpec, *, channels: int = 64, fc_dim: int = 128, dropout: fl
     Raises:
         SettingsError: no images, too small ones, or an impossible value.
     """
-    _check(spec, channels, fc_dim, dropout)
+    needs("conv_blocks", spec, *KINDS)
+    large_enough("conv_blocks", spec, SMALLEST)
+    at_least_one(channels=channels, fc_dim=fc_dim)
+    shares(dropout=dropout)
     size, height, width = spec.shape
     drop = [nn.Dropout(dropout)] if dropout else []
     return nn.Sequential(
@@ -41,23 +47,3 @@ def build(spec: InputSpec, *, channels: int = 64, fc_dim: int = 128, dropout: fl
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
-
-
-def _check(spec: InputSpec, channels: int, fc_dim: int, dropout: float) -> None:
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model conv_blocks needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if min(spec.shape[1:]) < 2:
-        shape = " × ".join(map(str, spec.shape[1:]))
-        raise SettingsError(
-            f"model conv_blocks needs images of 2 × 2 and up; this data set has {shape}", hint="here fit: mlp, logistic"
-        )
-    for name, value in (("channels", channels), ("fc_dim", fc_dim)):
-        if value < 1:
-            raise SettingsError(
-                f"model.{name} = {value}: it must be at least 1", hint=f"leave out {name} for a default"
-            )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")

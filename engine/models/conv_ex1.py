@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError
+from engine.model_checks import large_enough, needs
+
+KINDS = ("image",)
+SMALLEST = 14
 
 
 def build(spec: InputSpec) -> nn.Module:
@@ -20,7 +23,8 @@ def build(spec: InputSpec) -> nn.Module:
     Raises:
         SettingsError: no images, or too small ones.
     """
-    _check(spec)
+    needs("conv_ex1", spec, *KINDS)
+    large_enough("conv_ex1", spec, SMALLEST)
     channels, height, width = spec.shape
     return nn.Sequential(
         *_block(channels, 12),
@@ -40,17 +44,3 @@ def _block(inputs: int, outputs: int) -> list[nn.Module]:
 def _left(side: int) -> int:
     """Pixels that are left of a side behind the last convolution."""
     return (side - 4) // 2 - 4
-
-
-def _check(spec: InputSpec) -> None:
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model conv_ex1 needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if _left(min(spec.shape[1:])) < 1:
-        shape = " × ".join(map(str, spec.shape[1:]))
-        raise SettingsError(
-            f"model conv_ex1 needs images of 14 × 14 and up; this data set has {shape}",
-            hint="for smaller images: conv_ex2 (8 × 8 and up), cnn, mlp",
-        )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError
+from engine.model_checks import large_enough, needs
+
+KINDS = ("image",)
+SMALLEST = 8
 
 
 def build(spec: InputSpec) -> nn.Module:
@@ -20,7 +23,8 @@ def build(spec: InputSpec) -> nn.Module:
     Raises:
         SettingsError: no images, or too small ones.
     """
-    _check(spec)
+    needs("conv_ex2", spec, *KINDS)
+    large_enough("conv_ex2", spec, SMALLEST)
     channels, height, width = spec.shape
     return nn.Sequential(
         *_block(channels, 16),
@@ -35,16 +39,3 @@ def build(spec: InputSpec) -> nn.Module:
 
 def _block(inputs: int, outputs: int) -> list[nn.Module]:
     return [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
-
-
-def _check(spec: InputSpec) -> None:
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model conv_ex2 needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if min(spec.shape[1:]) < 8:
-        shape = " × ".join(map(str, spec.shape[1:]))
-        raise SettingsError(
-            f"model conv_ex2 needs images of 8 × 8 and up; this data set has {shape}", hint="here fit: mlp, logistic"
-        )

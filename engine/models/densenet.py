@@ -8,8 +8,12 @@ import torch
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import at_least_one, block_sizes, needs, one_of, shares, size_of
 
+KINDS = ("image",)
+SMALLEST = 4
+"""Of the three blocks that it has when nothing else is said."""
 Tensor = torch.Tensor
 STEMS = ("cifar", "imagenet")
 WIDER = 4
@@ -113,10 +117,7 @@ def _initialise(model: nn.Module) -> None:
 def _sizes(depth: int, bottleneck: bool, blocks: list[int] | None) -> list[int]:
     """Layers of each dense block."""
     if blocks is not None:
-        if not blocks or any(size < 1 for size in blocks):
-            raise SettingsError(
-                f"model.blocks = {blocks}: give at least one block of at least 1 layer", hint="such as [6, 12, 24, 16]"
-            )
+        block_sizes("blocks", blocks, "layer", [6, 12, 24, 16])
         return blocks
     # the first convolution, two transitions and the last layer are the other 4
     step = 6 if bottleneck else 3
@@ -132,21 +133,14 @@ def _sizes(depth: int, bottleneck: bool, blocks: list[int] | None) -> list[int]:
 
 
 def _check(spec: InputSpec, growth: int, compression: float, dropout: float, stem: str) -> None:
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model densenet needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if growth < 1:
-        raise SettingsError(f"model.growth = {growth}: it must be at least 1", hint="12, 24 and 32 are common")
+    needs("densenet", spec, *KINDS)
+    at_least_one(growth=growth)
     if not 0 < compression <= 1:
         raise SettingsError(
             f"model.compression = {compression}: it must be above 0 and at most 1", hint="1 keeps all channels"
         )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")
-    if stem not in STEMS:
-        raise SettingsError(f"model.stem = {stem!r}", hint=nearest(stem, STEMS))
+    shares(dropout=dropout)
+    one_of("stem", stem, STEMS)
 
 
 def _check_shape(spec: InputSpec, blocks: int, stem: str) -> None:
@@ -154,9 +148,9 @@ def _check_shape(spec: InputSpec, blocks: int, stem: str) -> None:
     least = 2 ** (blocks - 1)
     sides = [math.ceil(side / 4) if stem == "imagenet" else side for side in spec.shape[1:]]
     if min(sides) < least:
-        shape = " × ".join(map(str, spec.shape[1:]))
         raise SettingsError(
-            f"{blocks} dense blocks after the {stem} stem, each halving the last one's image: {shape} is too small",
+            f"{blocks} dense blocks after the {stem} stem, each halving the last one's image:"
+            f" {size_of(spec)} is too small",
             hint=f"give at most {int(math.log2(min(sides))) + 1} blocks in model.blocks"
             + (", or model.stem = 'cifar'" if stem == "imagenet" else ""),
         )

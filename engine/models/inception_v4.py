@@ -10,13 +10,15 @@ from torch.nn import functional
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import needs, shares, size_of
 
+KINDS = ("image",)
 Tensor = torch.Tensor
 Conv = tuple[int, int, int]
 """Output channels, kernel height, kernel width."""
 
-SMALLEST = 75
-"""Pixels a side at which the last blocks still have one position."""
+UNRESIZED = 75
+"""Pixels a side from which on the last blocks still have one position."""
 FEATURES = 1536
 """Channels of the last blocks."""
 
@@ -85,24 +87,18 @@ def build(spec: InputSpec, *, size: int | None = 299, dropout: float = 0.2) -> n
 
 
 def _check(spec: InputSpec, size: int | None, dropout: float) -> None:
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
+    needs("inception_v4", spec, *KINDS)
+    if size and size < UNRESIZED:
         raise SettingsError(
-            f"model inception_v4 needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
+            f"model.size = {size}: inception_v4 needs at least {UNRESIZED} pixels a side",
+            hint=f"give {UNRESIZED} or more, or leave it out for 299",
         )
-    if size and size < SMALLEST:
+    if not size and min(spec.shape[1:]) < UNRESIZED:
         raise SettingsError(
-            f"model.size = {size}: inception_v4 needs at least {SMALLEST} pixels a side",
-            hint=f"give {SMALLEST} or more, or leave it out for 299",
+            f"model inception_v4 needs images of {UNRESIZED} × {UNRESIZED} and up; this data set has {size_of(spec)}",
+            hint=f"model.size = {UNRESIZED} or more makes the model enlarge them",
         )
-    if not size and min(spec.shape[1:]) < SMALLEST:
-        shape = " × ".join(map(str, spec.shape[1:]))
-        raise SettingsError(
-            f"model inception_v4 needs images of {SMALLEST} × {SMALLEST} and up; this data set has {shape}",
-            hint=f"model.size = {SMALLEST} or more makes the model enlarge them",
-        )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")
+    shares(dropout=dropout)
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts

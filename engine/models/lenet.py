@@ -6,6 +6,10 @@ from torch import nn
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import PLURALS, here_fit, shares
+
+KINDS = ("image",)
+SIZES = ((28, 28), (32, 32))
 
 
 def build(spec: InputSpec, *, dropout: float = 0.0) -> nn.Module:
@@ -18,14 +22,13 @@ def build(spec: InputSpec, *, dropout: float = 0.0) -> nn.Module:
     Raises:
         SettingsError: other inputs, or an impossible value.
     """
-    if spec.kind != "image" or spec.shape[1:] not in ((28, 28), (32, 32)):
+    if spec.kind not in KINDS or spec.shape[1:] not in SIZES:
         shape = " × ".join(map(str, spec.shape))
         raise SettingsError(
-            f"model lenet needs images of 28 × 28 or 32 × 32; this data set has {_KINDS[spec.kind]} of {shape}",
-            hint=_FITTING[spec.kind],
+            f"model lenet needs images of 28 × 28 or 32 × 32; this data set has {PLURALS[spec.kind]} of {shape}",
+            hint=here_fit(spec),
         )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1")
+    shares(dropout=dropout)
     drop = [nn.Dropout(dropout)] if dropout else []
     padding = 2 if spec.shape[1] == 28 else 0
     return nn.Sequential(
@@ -44,11 +47,3 @@ def build(spec: InputSpec, *, dropout: float = 0.0) -> nn.Module:
         *drop,
         nn.Linear(84, spec.classes),
     )
-
-
-_KINDS = {"image": "images", "features": "features", "sequence": "sequences"}
-_FITTING = {
-    "image": "for images of any size: cnn, mlp, logistic",
-    "features": "for features: mlp, logistic",
-    "sequence": "for sequences: lstm_classifier",
-}

@@ -7,7 +7,10 @@ from torch import nn
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import at_least_one, block_sizes, here_fit, needs, shares
 
+KINDS = ("image",)
+LABELS = "tokens"
 Tensor = torch.Tensor
 
 _COARSEST = 4
@@ -105,7 +108,8 @@ def build(
     """
     channels = [16, 32, 64] if widths is None else widths
     check_lines("line_cnn", spec, channels, window_width, window_stride)
-    check_sizes({"fc_dim": fc_dim}, dropout)
+    at_least_one(fc_dim=fc_dim)
+    shares(dropout=dropout)
     if spec.teacher_forcing:
         raise no_decoder("line_cnn")
     features = LineFeatures(
@@ -120,25 +124,18 @@ def check_lines(name: str, spec: InputSpec, widths: list[int], window_width: int
     Raises:
         SettingsError: no images labelled with tokens, or windows or blocks that do not fit the image.
     """
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model {name} needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
+    needs(name, spec, *KINDS)
     if not spec.longest_label:
         raise SettingsError(
             f"model {name} needs a sequence of labels for each image; this data set has one class a sample",
-            hint="here fit: lenet, cnn, conv_blocks",
+            hint=here_fit(spec),
         )
     _check_blocks(spec, widths)
     _check_windows(spec.shape[2], window_width, window_stride)
 
 
 def _check_blocks(spec: InputSpec, widths: list[int]) -> None:
-    if not widths or any(width < 1 for width in widths):
-        raise SettingsError(
-            f"model.widths = {widths}: give at least one block of at least 1 channel", hint="such as [16, 32, 64]"
-        )
+    block_sizes("widths", widths, "channel", [16, 32, 64])
     if spec.shape[1] >> len(widths) == 0:
         raise SettingsError(
             f"model.widths has {len(widths)} blocks, each halving the height; {spec.shape[1]} rows are too few",
@@ -159,21 +156,6 @@ def _check_windows(width: int, window_width: int, window_stride: int) -> None:
             f" to the image's width, {width}",
             hint="about as wide as one character",
         )
-
-
-def check_sizes(sizes: dict[str, int], dropout: float) -> None:
-    """Refuse sizes below 1 and an impossible dropout.
-
-    Raises:
-        SettingsError: naming the argument.
-    """
-    for name, value in sizes.items():
-        if value < 1:
-            raise SettingsError(
-                f"model.{name} = {value}: it must be at least 1", hint=f"leave out {name} for a default"
-            )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")
 
 
 def no_decoder(name: str) -> SettingsError:

@@ -6,8 +6,11 @@ import torch
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.models.line_cnn import LineFeatures, check_lines, check_sizes, no_decoder
+from engine.model_checks import at_least_one, shares
+from engine.models.line_cnn import LineFeatures, check_lines, no_decoder
 
+KINDS = ("image",)
+LABELS = "tokens"
 Tensor = torch.Tensor
 
 
@@ -59,7 +62,8 @@ def build(
     """
     channels = [16, 32, 64] if widths is None else widths
     check_lines("line_cnn_lstm", spec, channels, window_width, window_stride)
-    check_sizes({"fc_dim": fc_dim, "hidden_size": hidden_size, "num_layers": num_layers}, dropout)
+    at_least_one(fc_dim=fc_dim, hidden_size=hidden_size, num_layers=num_layers)
+    shares(dropout=dropout)
     if spec.teacher_forcing:
         raise no_decoder("line_cnn_lstm")
     features = LineFeatures(

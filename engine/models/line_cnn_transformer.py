@@ -10,8 +10,11 @@ from torch.nn import functional
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
-from engine.models.line_cnn import LineFeatures, check_lines, check_sizes
+from engine.model_checks import at_least_one, shares
+from engine.models.line_cnn import LineFeatures, check_lines
 
+KINDS = ("image",)
+LABELS = "prefix"
 Tensor = torch.Tensor
 
 _LONGEST_WAVE = 10_000
@@ -190,8 +193,10 @@ def build(
     """
     channels = [16, 32, 64] if widths is None else widths
     check_lines("line_cnn_transformer", spec, channels, window_width, window_stride)
-    sizes = {"dim": dim, "decoder_layers": decoder_layers, "heads": heads, "feedforward": feedforward}
-    _check(spec, sizes, encoder_layers, dropout)
+    _check_task(spec)
+    at_least_one(dim=dim, decoder_layers=decoder_layers, heads=heads, feedforward=feedforward)
+    shares(dropout=dropout)
+    _check_sizes(dim, heads, encoder_layers)
     features = LineFeatures(spec.shape, channels, window_width=window_width, window_stride=window_stride, features=dim)
     return LineCNNTransformer(
         features,
@@ -205,16 +210,17 @@ def build(
     )
 
 
-def _check(spec: InputSpec, sizes: dict[str, int], encoder_layers: int, dropout: float) -> None:
+def _check_task(spec: InputSpec) -> None:
     if not spec.teacher_forcing:
         raise SettingsError(
             "model line_cnn_transformer writes token by token; this task does not give it the tokens before",
             hint='task = "seq2seq", or model = "line_cnn"',
         )
-    check_sizes(sizes, dropout)
+
+
+def _check_sizes(dim: int, heads: int, encoder_layers: int) -> None:
     if encoder_layers < 0:
         raise SettingsError(f"model.encoder_layers = {encoder_layers}: it must be at least 0", hint="0 leaves them out")
-    dim, heads = sizes["dim"], sizes["heads"]
     if dim % heads or dim % 2:
         raise SettingsError(
             f"model.dim = {dim}: it must be even, and a multiple of model.heads = {heads}",

@@ -7,7 +7,9 @@ import math
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError
+from engine.model_checks import needs
+
+KINDS = ("features", "image")
 
 
 def build(spec: InputSpec) -> nn.Module:
@@ -16,9 +18,5 @@ def build(spec: InputSpec) -> nn.Module:
     Raises:
         SettingsError: the data set is one of sequences.
     """
-    if spec.kind == "sequence":
-        raise SettingsError(
-            "model logistic needs features or images; this data set has sequences",
-            hint="for sequences: lstm_classifier",
-        )
+    needs("logistic", spec, *KINDS)
     return nn.Sequential(nn.Flatten(), nn.Linear(math.prod(spec.shape), spec.classes))

@@ -7,8 +7,10 @@ import math
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import needs, one_of, shares
 
+KINDS = ("features", "image")
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
@@ -34,17 +36,12 @@ def build(
     Raises:
         SettingsError: an impossible value, or a data set of sequences.
     """
-    if spec.kind == "sequence":
-        raise SettingsError(
-            "model mlp needs features or images; this data set has sequences", hint="for sequences: lstm_classifier"
-        )
-    if activation not in ACTIVATIONS:
-        raise SettingsError(f"model.activation = {activation!r}", hint=nearest(activation, list(ACTIVATIONS)))
+    needs("mlp", spec, *KINDS)
+    one_of("activation", activation, ACTIVATIONS)
     widths = [128] if hidden is None else hidden
     if any(width < 1 for width in widths):
         raise SettingsError(f"model.hidden = {widths}: a layer needs at least 1 unit")
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1")
+    shares(dropout=dropout)
     # flattening a row of features again would only cost time
     layers: list[nn.Module] = [nn.Flatten()] if len(spec.shape) > 1 else []
     size = math.prod(spec.shape)

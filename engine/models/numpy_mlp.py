@@ -14,7 +14,9 @@ from torch.autograd.function import once_differentiable
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import needs
 
+KINDS = ("features",)
 Tensor = torch.Tensor
 Array = NDArray[Any]
 """float32 or float64, whichever the weights are."""
@@ -273,11 +275,7 @@ def build(spec: InputSpec, *, hidden: list[int] | None = None) -> nn.Module:
     Raises:
         SettingsError: no features, or a layer without units.
     """
-    if spec.kind != "features":
-        fitting = "lstm_classifier, vanilla_rnn" if spec.kind == "sequence" else "mlp, logistic, lenet, cnn"
-        raise SettingsError(
-            f"model numpy_mlp needs features; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
+    needs("numpy_mlp", spec, *KINDS)
     widths = [20] if hidden is None else hidden
     if any(width < 1 for width in widths):
         raise SettingsError(f"model.hidden = {widths}: a layer needs at least 1 unit")

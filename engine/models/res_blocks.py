@@ -5,9 +5,10 @@ from __future__ import annotations
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError
-from engine.models.resnet18 import BasicBlock, check_images, head, initialise
+from engine.model_checks import at_least_one, needs, shares
+from engine.models.resnet18 import BasicBlock, head, initialise
 
+KINDS = ("image",)
 STAGES = 3
 """Sizes of image that the blocks are spread over."""
 
@@ -28,12 +29,9 @@ def build(spec: InputSpec, *, blocks: int = 3, channels: int = 32, dropout: floa
     Raises:
         SettingsError: no images, or an impossible value.
     """
-    check_images("res_blocks", spec, dropout)
-    for name, value in (("blocks", blocks), ("channels", channels)):
-        if value < 1:
-            raise SettingsError(
-                f"model.{name} = {value}: it must be at least 1", hint=f"leave out {name} for a default"
-            )
+    needs("res_blocks", spec, *KINDS)
+    at_least_one(blocks=blocks, channels=channels)
+    shares(dropout=dropout)
     layers: list[nn.Module] = [
         nn.Conv2d(spec.shape[0], channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(channels),

@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import needs, one_of, shares
 
+KINDS = ("image",)
 Tensor = torch.Tensor
 STEMS = ("cifar", "imagenet")
 
@@ -61,8 +63,10 @@ def build(
     """
     channels = [64, 128, 256, 512] if widths is None else widths
     counts = [2, 2, 2, 2] if blocks is None else blocks
-    check_images("resnet18", spec, dropout)
-    _check(channels, counts, stem)
+    needs("resnet18", spec, *KINDS)
+    _check_stages(channels, counts)
+    one_of("stem", stem, STEMS)
+    shares(dropout=dropout)
     layers = _stem(stem, spec.shape[0], channels[0])
     inputs = channels[0]
     for stage, (outputs, count) in enumerate(zip(channels, counts, strict=True)):
@@ -97,22 +101,7 @@ def initialise(model: nn.Module, zero_init_residual: bool = False) -> None:
             nn.init.zeros_(module.norm2.weight)
 
 
-def check_images(model: str, spec: InputSpec, dropout: float) -> None:
-    """Refuse what no residual network can take.
-
-    Raises:
-        SettingsError: no images, or a dropout outside of 0 to below 1.
-    """
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model {model} needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")
-
-
-def _check(widths: list[int], blocks: list[int], stem: str) -> None:
+def _check_stages(widths: list[int], blocks: list[int]) -> None:
     for name, values in (("widths", widths), ("blocks", blocks)):
         if not values or any(value < 1 for value in values):
             raise SettingsError(
@@ -124,5 +113,3 @@ def _check(widths: list[int], blocks: list[int], stem: str) -> None:
             f"model.widths = {widths} has {len(widths)} stages, model.blocks = {blocks} has {len(blocks)}",
             hint="give both, one number for each stage",
         )
-    if stem not in STEMS:
-        raise SettingsError(f"model.stem = {stem!r}", hint=nearest(stem, STEMS))

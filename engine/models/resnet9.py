@@ -7,7 +7,10 @@ from torch import nn
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import large_enough, needs
 
+KINDS = ("image",)
+SMALLEST = 32
 Tensor = torch.Tensor
 
 
@@ -53,16 +56,8 @@ def build(spec: InputSpec, *, width: int = 64, scale: float = 0.125) -> nn.Modul
     Raises:
         SettingsError: no images, too small ones, or an impossible value.
     """
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model resnet9 needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if min(spec.shape[1:]) < 32:
-        raise SettingsError(
-            f"model resnet9 needs images of 32 × 32 or more, not {spec.shape[1]} × {spec.shape[2]}",
-            hint="data.resize = 32 enlarges them",
-        )
+    needs("resnet9", spec, *KINDS)
+    large_enough("resnet9", spec, SMALLEST)
     if width < 1 or not scale > 0:
         raise SettingsError(f"model.width = {width}, model.scale = {scale}: both must be greater than 0")
     return nn.Sequential(

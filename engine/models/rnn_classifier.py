@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import at_least_one, needs, one_of, shares
 from engine.sequences import UNKNOWN
 
+KINDS = ("sequence",)
 Tensor = torch.Tensor
 CELLS: dict[str, Callable[..., nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 READS = ("last", "last_step", "mean", "max", "mean_max")
@@ -194,14 +196,18 @@ def build(
     Raises:
         SettingsError: no sequences, or an impossible value.
     """
-    if spec.kind != "sequence":
-        fitting = "lenet, cnn, mlp, logistic" if spec.kind == "image" else "mlp, logistic"
-        raise SettingsError(
-            f"model rnn_classifier needs sequences; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    _check_names(cell, read)
-    _check_sizes(hidden_size, num_layers, embedding_dim, ngram_buckets)
-    _check_shares(dropout, embedding_dropout, token_dropout, ngram_dropout)
+    needs("rnn_classifier", spec, *KINDS)
+    one_of("cell", cell, CELLS)
+    one_of("read", read, READS)
+    at_least_one(
+        hidden_size=hidden_size, num_layers=num_layers, embedding_dim=embedding_dim, ngram_buckets=ngram_buckets
+    )
+    shares(
+        dropout=dropout,
+        embedding_dropout=embedding_dropout,
+        token_dropout=token_dropout,
+        ngram_dropout=ngram_dropout,
+    )
     return RNNClassifier(
         spec.vocabulary,
         spec.classes,
@@ -228,23 +234,3 @@ def _ngrams(spec: InputSpec, longest: int, buckets: int, scale: float, dropout: 
     return HashedNgrams(
         spec.vocabulary, spec.classes, longest_ngram=longest, buckets=buckets, scale=scale, dropout=dropout
     )
-
-
-def _check_names(cell: str, read: str) -> None:
-    for name, value, known in (("cell", cell, tuple(CELLS)), ("read", read, READS)):
-        if value not in known:
-            raise SettingsError(f"model.{name} = {value!r}", hint=nearest(value, known))
-
-
-def _check_sizes(hidden_size: int, num_layers: int, embedding_dim: int, ngram_buckets: int) -> None:
-    sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "embedding_dim": embedding_dim}
-    for name, value in (*sizes.items(), ("ngram_buckets", ngram_buckets)):
-        if value < 1:
-            raise SettingsError(f"model.{name} = {value}: it must be at least 1")
-
-
-def _check_shares(dropout: float, embedding_dropout: float, token_dropout: float, ngram_dropout: float) -> None:
-    shares = {"dropout": dropout, "embedding_dropout": embedding_dropout, "token_dropout": token_dropout}
-    for name, value in (*shares.items(), ("ngram_dropout", ngram_dropout)):
-        if not 0 <= value < 1:
-            raise SettingsError(f"model.{name} = {value}: it must be from 0 to below 1")

@@ -7,8 +7,10 @@ from torch import nn
 from torch.nn import functional
 
 from engine.dataset import InputSpec
-from engine.errors import SettingsError, nearest
+from engine.errors import SettingsError
+from engine.model_checks import at_least_one, needs, one_of
 
+KINDS = ("sequence", "features")
 Tensor = torch.Tensor
 NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 INITS = ("uniform", "normal", "glorot", "orthogonal", "identity")
@@ -101,17 +103,10 @@ def build(
     Raises:
         SettingsError: no sequences or features, or an impossible value.
     """
-    if spec.kind not in ("features", "sequence"):
-        raise SettingsError(
-            f"model vanilla_rnn needs sequences or features; this data set has {spec.kind} inputs",
-            hint="here fit: lenet, cnn, mlp, logistic" if spec.kind == "image" else "",
-        )
-    if nonlinearity not in NONLINEARITIES:
-        raise SettingsError(f"model.nonlinearity = {nonlinearity!r}", hint=nearest(nonlinearity, list(NONLINEARITIES)))
-    if init not in INITS:
-        raise SettingsError(f"model.init = {init!r}", hint=nearest(init, INITS))
-    if hidden_size < 1:
-        raise SettingsError(f"model.hidden_size = {hidden_size}: it must be at least 1")
+    needs("vanilla_rnn", spec, *KINDS)
+    one_of("nonlinearity", nonlinearity, NONLINEARITIES)
+    one_of("init", init, INITS)
+    at_least_one(hidden_size=hidden_size)
     if not 0 < recurrent_scale <= 100:
         raise SettingsError(f"model.recurrent_scale = {recurrent_scale}: it must be above 0 and at most 100")
     inputs = 1 if spec.kind == "features" else spec.vocabulary - _SPECIAL

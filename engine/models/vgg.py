@@ -6,7 +6,10 @@ from torch import nn
 
 from engine.dataset import InputSpec
 from engine.errors import SettingsError
+from engine.model_checks import large_enough, needs, shares
 
+KINDS = ("image",)
+SMALLEST = 32
 STAGES: dict[int, tuple[int, ...]] = {
     11: (1, 1, 2, 2, 2),
     13: (2, 2, 2, 2, 2),
@@ -35,7 +38,9 @@ def build(spec: InputSpec, *, depth: int = 16, batch_norm: bool = True, dropout:
     Raises:
         SettingsError: no images, too small ones, or an impossible value.
     """
-    check_images("vgg", spec, dropout)
+    needs("vgg", spec, *KINDS)
+    large_enough("vgg", spec, SMALLEST, "halved five times")
+    shares(dropout=dropout)
     if depth not in STAGES:
         raise SettingsError(f"model.depth = {depth}: there is no such VGG", hint="it is 11, 13, 16 or 19")
     drop = [nn.Dropout(dropout)] if dropout else []
@@ -74,24 +79,3 @@ def initialise(model: nn.Module) -> None:
         if isinstance(module, nn.Conv2d) and module.bias is not None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             nn.init.zeros_(module.bias)
-
-
-def check_images(model: str, spec: InputSpec, dropout: float) -> None:
-    """Refuse what no network of five poolings can take.
-
-    Raises:
-        SettingsError: no images, images below 32 × 32, or a dropout outside of 0 to below 1.
-    """
-    if spec.kind != "image":
-        fitting = "lstm_classifier" if spec.kind == "sequence" else "mlp, logistic"
-        raise SettingsError(
-            f"model {model} needs images; this data set has {spec.kind} inputs", hint=f"here fit: {fitting}"
-        )
-    if min(spec.shape[1:]) < 32:
-        shape = " × ".join(map(str, spec.shape[1:]))
-        raise SettingsError(
-            f"model {model} needs images of 32 × 32 and up, halved five times; this data set has {shape}",
-            hint="for smaller images: cnn, res_blocks, mlp",
-        )
-    if not 0 <= dropout < 1:
-        raise SettingsError(f"model.dropout = {dropout}: it must be from 0 to below 1", hint="0 drops nothing")

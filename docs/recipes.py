@@ -41,6 +41,7 @@ _CLOSE = 0.01
 """How far a rerun may be from what was recorded: on another machine sums come in another order."""
 _FALLS = 0.9
 """The mean loss of a short run's last tenth may be at most this share of the first tenth's."""
+_ONE_BATCH = ("-s", "train.overfit_batches=1", "-s", "train.epochs=1000", "-s", "train.steps=100")
 _BY_HEART = 0.99
 """The accuracy on one batch that a network has to reach."""
 
@@ -262,7 +263,7 @@ def todo(runs_folder: Path) -> None:
             if row.loss_ratio is None:
                 print("engine", shlex.join(recipe.command("-s", f"train.steps={recipe.short}")))
             if row.one_batch is None:
-                print("engine", shlex.join(recipe.command("-s", "train.overfit_batches=1", "-s", "train.steps=100")))
+                print("engine", shlex.join(recipe.command(*_ONE_BATCH)))
 
 
 def check(names: list[str], count: int, seed: int | None) -> int:

@@ -27,7 +27,8 @@ def plain(text: object, cells: int = 60) -> str:
     return shorten(printable(text), cells).replace("$", r"\$")
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, in inches, that needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -36,7 +37,12 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _save(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as a PNG file, whole or not at all.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with warnings.catch_warnings():
@@ -61,7 +67,7 @@ def curve_figure(path: Path, title: str, metric: str, curves: dict[str, Points],
     Raises:
         OSError: the file cannot be written.
     """
-    figure = _figure(8, 5)
+    figure = new_figure(8, 5)
     axes = figure.add_subplot()
     for name, points in curves.items():
         values = np.array([value for _, value in points], np.float64)
@@ -80,18 +86,31 @@ def curve_figure(path: Path, title: str, metric: str, curves: dict[str, Points],
         axes.legend(frameon=False)
     else:
         axes.text(0.5, 0.5, "no points", ha="center", va="center", transform=axes.transAxes, color="#888888")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _thin(axes: Any, epochs: NDArray[np.float64], values: NDArray[np.float64], color: str, label: str) -> None:
     """A long curve as the band between its extremes and the mean of at most 300 pieces."""
-    begins = np.linspace(0, len(values), min(300, len(values) // 2) + 1).astype(int)[:-1]
-    lengths = np.diff([*begins.tolist(), len(values)])
-    middle = np.add.reduceat(epochs, begins) / lengths
+    begins, _ = _pieces(len(values), 300)
+    middle, mean = thinned(epochs, values, 300)
     finite = np.where(np.isfinite(values), values, np.nan)
     low, high = np.fmin.reduceat(finite, begins), np.fmax.reduceat(finite, begins)
     axes.fill_between(middle, low, high, color=color, alpha=0.15, linewidth=0)
-    axes.plot(middle, np.add.reduceat(values, begins) / lengths, color=color, linewidth=1.6, label=label)
+    axes.plot(middle, mean, color=color, linewidth=1.6, label=label)
+
+
+def thinned(
+    at: NDArray[np.float64], values: NDArray[np.float64], most: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The means of `values`, and of where they are, over at most `most` pieces of about the same length."""
+    begins, lengths = _pieces(len(values), most)
+    return np.add.reduceat(at, begins) / lengths, np.add.reduceat(values, begins) / lengths
+
+
+def _pieces(count: int, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the pieces of `count` values begin, and their lengths."""
+    begins = np.linspace(0, count, min(most, count // 2) + 1).astype(np.int64)[:-1]
+    return begins, np.diff([*begins.tolist(), count])
 
 
 def confusion_figure(path: Path, title: str, classes: list[str], confusion: NDArray[np.int64]) -> None:
@@ -108,7 +127,7 @@ def confusion_figure(path: Path, title: str, classes: list[str], confusion: NDAr
     """
     count = len(classes)
     side = float(np.clip(2.5 + 0.42 * count, 5.0, 16.0))
-    figure = _figure(side + 1.2, side)
+    figure = new_figure(side + 1.2, side)
     axes = figure.add_subplot()
     shares = confusion / np.maximum(1, confusion.sum(1, keepdims=True))
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
@@ -125,4 +144,4 @@ def confusion_figure(path: Path, title: str, classes: list[str], confusion: NDAr
             color = "white" if shares[row, column] > 0.55 else "#333333"
             number = f"{int(confusion[row, column])}"
             axes.text(column, row, number, ha="center", va="center", fontsize=7.5, color=color)
-    _save(figure, path)
+    save_figure(figure, path)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.runs import RunPaths
-from engine.series import read_records, series_path
+from engine.lineage import whole_series
+from engine.runs import Run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,32 +32,37 @@ class Curve:
     y: NDArray[np.float64]
 
 
-def read_curve(paths: RunPaths, name: str, label: str, axis: str, points: int, smooth: float = 0.0) -> Curve:
+def read_curve(line: Sequence[Run], name: str, label: str, axis: str, points: int, smooth: float = 0.0) -> Curve:
     """Read a series as a curve of few points that still shows every peak.
 
     Args:
+        line: the run, behind the runs it goes on from: one curve.
         axis: what x counts: optimizer steps, epochs, or seconds since the series' first point.
         points: about how many points to keep.
         smooth: weight of the past in an exponential mean, 0 (none) to below 1.
     """
     import numpy as np
 
-    records = read_records(series_path(paths.series, name))
+    records = whole_series(line, name)
     y = _smoothed(records["value"].astype(np.float64), smooth)
-    x = _axis(paths, records, axis)
+    x = _axis(line, records, axis)
     finite = np.isfinite(y) & np.isfinite(x)
     x, y = thin(x[finite], y[finite], points)
     return Curve(label, x, y)
 
 
-def _axis(paths: RunPaths, records: NDArray[np.void], axis: str) -> NDArray[np.float64]:
-    import numpy as np
-
+def _axis(line: Sequence[Run], records: NDArray[np.void], axis: str) -> NDArray[np.float64]:
     if axis == "time":
         times: NDArray[np.float64] = records["time"].astype(np.float64)
         return times - times[0] if len(times) else times
     steps: NDArray[np.float64] = records["step"].astype(np.float64)
-    epochs = read_records(series_path(paths.series, "epoch")) if axis == "epoch" else records[:0]
+    return epochs_at(steps, whole_series(line, "epoch")) if axis == "epoch" else steps
+
+
+def epochs_at(steps: NDArray[np.float64], epochs: NDArray[np.void]) -> NDArray[np.float64]:
+    """The epochs that steps are in, by the records of a series `epoch`; the steps themselves where it has none."""
+    import numpy as np
+
     if not len(epochs):
         return steps
     # before the first recorded epoch it grew from nothing at step 0

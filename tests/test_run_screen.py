@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.make_runs import Maker
 from engine.events import append_event
 from engine.records import RunPaths
 from engine.series import SeriesWriter
@@ -184,6 +185,20 @@ async def test_the_settings_tab_tells_what_is_no_default_and_where_the_run_came_
         assert "git commit" in plain
         assert "engine train digits-mlp" in plain
         assert "torch" in plain
+
+
+async def test_where_a_run_was_continued_is_marked(runs: Path) -> None:
+    maker = Maker(runs, 60)
+    child = RunPaths(maker.make(2, time.time() - 300, end="finished", experiment="digits-mlp"))
+    for path in child.series.rglob("*.f8"):
+        path.unlink()
+    with SeriesWriter(child.series) as writer:
+        for step in range(510, 1010, 10):
+            writer.log(step, {"train/loss": 0.5, "val/loss": 0.6, "epoch": step / 60})
+    info = json.loads(child.run.read_text())
+    child.run.write_text(json.dumps({**info, "parent": "e0001:best"}))
+    async with opened(runs, "e0002") as (pilot, _):
+        await seen(pilot, "continued")
 
 
 async def test_the_settings_tab_tells_the_largest_batch_that_was_found(runs: Path) -> None:

@@ -51,6 +51,27 @@ def test_a_finished_run_is_read_once_and_then_only_looked_at(finished: RunPaths)
     assert store.interval >= 1.0
 
 
+def test_a_run_that_continues_another_is_one_curve_with_it(tmp_path: Path) -> None:
+    maker = Maker(tmp_path / "runs", 40)
+    parent, child = (RunPaths(maker.make(n, 1_700_000_000.0 + 9000 * n, end="finished")) for n in (1, 2))
+    for path in child.series.rglob("*.f8"):
+        path.unlink()
+    with SeriesWriter(child.series) as writer:
+        for step in range(310, 610, 10):
+            writer.log(step, {"train/loss": 7.0, "epoch": step / 40}, time=1_700_100_000.0 + step)
+    info = json.loads(child.run.read_text())
+    child.run.write_text(json.dumps({**info, "parent": f"{parent.id}:best"}))
+    store = Store(child)
+    snapshot = store.tick(CURVES)
+    assert snapshot is not None
+    points = store.caches["train/loss"].points()
+    assert points.step.tolist() == list(range(10, 610, 10))
+    assert set(points.last[30:]) == {7.0}
+    assert snapshot.joint is not None
+    assert snapshot.joint[0] == 300
+    assert snapshot.pauses[0] == (snapshot.joint[1], 1_700_100_310.0), "the time between the two does not count"
+
+
 def test_points_that_are_appended_arrive_at_the_next_tick(finished: RunPaths) -> None:
     store = Store(live(finished))
     first = store.tick(CURVES)

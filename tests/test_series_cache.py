@@ -238,3 +238,28 @@ def test_an_unreadable_file_changes_nothing(tmp_path: Path) -> None:
     cache = SeriesCache(folder)
     assert not cache.update()
     assert cache.count == 0
+
+
+@pytest.mark.parametrize("cut", [1, 4000, 150_000])
+def test_a_continued_series_is_that_of_both_files_in_one(tmp_path: Path, cut: int) -> None:
+    values = RNG.normal(size=200_000)
+    write(tmp_path / "whole.f8", values)
+    write(tmp_path / "own.f8", values[cut:-10], first=cut)
+    before = np.fromfile(tmp_path / "whole.f8", record_type())[:cut]
+    whole, joined = SeriesCache(tmp_path / "whole.f8"), SeriesCache(tmp_path / "own.f8", before=before)
+    assert joined.count == cut
+    assert joined.own_begin is None
+    whole.update()
+    joined.update()
+    write(tmp_path / "own.f8", values[-10:], first=200_000 - 10)
+    assert joined.update()
+    assert joined.own_begin == 1e9 + cut / 10
+    assert (joined.count, joined.last, joined.first_time) == (whole.count, whole.last, whole.first_time)
+    for window in ((None, None), (cut - 300, cut + 300), (0, 500), (199_000, None)):
+        one, other = whole.points(None, *window), joined.points(None, *window)
+        assert len(one) == pytest.approx(len(other), abs=2)
+        assert np.nanmax(one.high) == np.nanmax(other.high)
+        assert one.last[-1] == other.last[-1]
+    (tmp_path / "own.f8").unlink()
+    assert joined.update()
+    assert joined.count == cut, "what came before is still there"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.jsonio import number
 from engine.records import ALIVE, ENDED, Marks, RunInfo, RunPaths, State
-from engine.runs import Run, load_run
+from engine.runs import Run, RunsFolder, load_run
 from engine.series import list_series, series_path
 from tui.run_log import last_lines
 from tui.run_parts import (
@@ -28,6 +28,8 @@ from tui.run_parts import (
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from engine.checkpoints import CheckpointInfo
     from tui.series import SeriesCache
 
@@ -67,6 +69,8 @@ class RunSnapshot:
     pauses: tuple[tuple[float, float], ...] = ()
     resumes: tuple[tuple[int, float], ...] = ()
     """Step and Unix time where the run went on after a pause."""
+    joint: tuple[int, float] | None = None
+    """Step and Unix time of the last point that comes of the run before."""
     series: tuple[str, ...] = ()
     """The names of all series there are."""
     looked: bool = True
@@ -192,6 +196,9 @@ class RunStore:
         self._whole_log: Stamp = None
         self._hint = ""
         self._limits: dict[str, float] = {}
+        self._line: tuple[Run, ...] = ()
+        """The run behind those that it continues."""
+        self._joint: tuple[int, float] | None = None
         self._looked = 0.0
 
     @property
@@ -225,7 +232,8 @@ class RunStore:
             read_only=run.read_only_reason,
             findings=self._events.findings,
             finding_count=self._events.count,
-            pauses=self._events.pauses,
+            pauses=self._pauses(),
+            joint=self._joint,
             resumes=self._events.resumes,
             series=self._series,
             series_version=sum(cache.version for cache in caches),
@@ -242,6 +250,14 @@ class RunStore:
             hint=self._hint,
             limits=self._limits,
         )
+
+    def _pauses(self) -> tuple[tuple[float, float], ...]:
+        """When it did not run, the time between the run before and this one included."""
+        cache = self.caches.get("epoch")
+        if self._joint is None or cache is None:
+            return self._events.pauses
+        began = cache.own_begin
+        return self._events.pauses if began is None else ((self._joint[1], began), *self._events.pauses)
 
     # the small records
 
@@ -305,9 +321,23 @@ class RunStore:
     def _open(self, name: str) -> SeriesCache:
         from tui.series import SeriesCache
 
-        cache = SeriesCache(series_path(self.paths.series, name))
+        cache = SeriesCache(series_path(self.paths.series, name), before=self._earlier(name))
         self.caches[name] = cache
         return cache
+
+    def _earlier(self, name: str) -> NDArray[Any] | None:
+        """The points of a series before this run's own, where it continues another run."""
+        assert self._run is not None
+        if not self._run.info.parent:
+            return None
+        from engine.lineage import earlier_series, lineage
+
+        if not self._line:
+            self._line = tuple(lineage(RunsFolder(self.paths.folder.parent), self._run))
+        records = earlier_series(self._line, name)
+        if len(records) and name == "epoch":
+            self._joint = (int(records["step"][-1]), float(records["time"][-1]))
+        return records
 
     def _list_series(self) -> bool:
         """List the series anew if a folder of theirs changed."""

@@ -144,22 +144,41 @@ def exact_points(x: Floats, value: Floats, step: NDArray[np.int64] | None = None
 class SeriesCache:
     """One series file, bounded in memory. `update` may run in a thread while another one draws."""
 
-    def __init__(self, path: Path | str, buckets: int = 8192) -> None:
-        """Nothing is read before `update`; a missing file is an empty series."""
+    def __init__(self, path: Path | str, buckets: int = 8192, before: NDArray[np.void] | None = None) -> None:
+        """Nothing is read before `update`; a missing file is an empty series.
+
+        Args:
+            before: records of the run that this one continues, which come first.
+        """
         self.path = Path(path)
         self._limit = buckets
+        self._before = np.empty(0, record_type()) if before is None else before
         self._lock = RLock()
         self._signature: tuple[int, ...] | None = None
-        self._tail = b""
-        self._buckets = Buckets(buckets)
         self._memo: dict[object, object] = {}
+        self._begin()
         self.version = 0
         """Grows with every change: equal versions draw equal curves."""
 
+    def _begin(self) -> None:
+        self._buckets = Buckets(self._limit)
+        self._tail = b""
+        if len(self._before):
+            self._add(self._before, len(self._before))
+
+    def _add(self, records: NDArray[np.void], expected: int) -> None:
+        self._buckets.add(records["step"].copy(), records["time"].copy(), records["value"].copy(), expected)
+        self._tail = records[-1].tobytes()
+
     @property
     def count(self) -> int:
-        """Records read so far."""
+        """Records read so far, those of the run before included."""
         return self._buckets.count
+
+    @property
+    def _own(self) -> int:
+        """Records read of the file itself."""
+        return self._buckets.count - len(self._before)
 
     @property
     def last(self) -> tuple[int, float, float] | None:
@@ -171,12 +190,17 @@ class SeriesCache:
         """Unix time of the first record."""
         return float(self._buckets.time0[0]) if self.count else None
 
+    @property
+    def own_begin(self) -> float | None:
+        """Unix time of the first record that is not of the run before; None where there is none yet."""
+        return float(self._records(len(self._before), len(self._before) + 1)["time"][0]) if self._own else None
+
     def update(self) -> bool:
         """Read what was appended, or everything anew when the file was replaced. True when anything changed."""
         try:
             status = os.stat(self.path)
         except OSError:
-            return self._reset() if self.count else False
+            return self._reset() if self._own else False
         signature = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         if signature == self._signature:
             return False
@@ -194,32 +218,31 @@ class SeriesCache:
             os.close(descriptor)
 
     def _was_replaced(self, descriptor: int, signature: tuple[int, ...]) -> bool:
-        if not self.count:
+        if not self._own:
             return False
         if self._signature is None or signature[:2] != self._signature[:2]:
             return True
         # The same inode with other bytes where we stopped reading: rewritten in place by somebody.
-        return os.pread(descriptor, RECORD.size, (self.count - 1) * RECORD.size) != self._tail
+        return os.pread(descriptor, RECORD.size, (self._own - 1) * RECORD.size) != self._tail
 
     def _reset(self) -> bool:
         with self._lock:
-            self._buckets = Buckets(self._limit)
-            self._tail, self._signature = b"", None
+            self._begin()
+            self._signature = None
             self._changed()
         return True
 
     def _read(self, descriptor: int) -> bool:
         available = os.fstat(descriptor).st_size // RECORD.size
         before = self.count
-        while self.count < available:
-            wanted = min(CHUNK, available - self.count)
-            data = os.pread(descriptor, wanted * RECORD.size, self.count * RECORD.size)
+        while self._own < available:
+            wanted = min(CHUNK, available - self._own)
+            data = os.pread(descriptor, wanted * RECORD.size, self._own * RECORD.size)
             records = np.frombuffer(data, record_type(), len(data) // RECORD.size)
             if not len(records):
                 break
             with self._lock:
-                self._buckets.add(records["step"].copy(), records["time"].copy(), records["value"].copy(), available)
-                self._tail = records[-1].tobytes()
+                self._add(records, available)
                 self._changed()
         return self.count != before
 
@@ -281,6 +304,11 @@ class SeriesCache:
         return exact_points(xmap.positions(step, records["time"].copy()), records["value"].copy(), step)
 
     def _records(self, begin: int, end: int) -> NDArray[np.void]:
+        shift = len(self._before)
+        own = self._own_records(max(0, begin - shift), max(0, end - shift))
+        return np.concatenate([self._before[begin:end], own]) if begin < shift else own
+
+    def _own_records(self, begin: int, end: int) -> NDArray[np.void]:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:

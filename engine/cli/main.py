@@ -46,6 +46,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Keep in order": {
         "mark": ("marking", "Star, tag, name or archive runs."),
         "note": ("marking", "Write into a run's journal entry."),
+        "report": ("reporting", "Write a journal page of runs, with figures."),
+        "journal": ("reporting", "Begin an entry that spans runs."),
         "prune": ("marking", "Delete checkpoints but the best and the last."),
         "rm": ("marking", "Move runs to the trash."),
         "restore": ("marking", "Bring runs back from the trash."),

@@ -41,7 +41,11 @@ def plot_(
     height: int | None,
     output: Path | None,
 ) -> None:
-    """Draw the curves of runs: one chart for each kind of series, all runs in it."""
+    """Draw the curves of runs: one chart for each kind of series, all runs in it.
+
+    A run that continues another is one curve with it.
+    """
+    from engine.lineage import lineage
     from engine.plotting import draw, read_curve
 
     found = place.find_all(runs)
@@ -53,7 +57,8 @@ def plot_(
     texts = []
     for title, lines in charts.items():
         curves = [
-            read_curve(run.paths, name, _label(run, name, found, lines), axis, 4 * wide, smooth) for run, name in lines
+            read_curve(lineage(place.runs, run), name, _label(run, name, found, lines), axis, 4 * wide, smooth)
+            for run, name in lines
         ]
         drawn = draw(curves, title, axis=axis, width=wide, height=high, log=log, colour=colour, plain=ascii_only())
         texts.append(drawn.rstrip("\n"))

@@ -239,6 +239,8 @@ class CurvesTab(RunTab, can_focus=True):
     def _marks(self, panel: Panel, snapshot: RunSnapshot) -> tuple[Mark, ...]:
         """Where the run was resumed, and the best value, where its metric is drawn."""
         marks = [Mark(step, label="resumed", color="muted", time=at) for step, at in snapshot.resumes[-20:]]
+        if snapshot.joint is not None:
+            marks.append(Mark(snapshot.joint[0], label="continued", color="muted", time=snapshot.joint[1]))
         best = snapshot.best
         if best is not None and best[0] in panel.series and best[3]:
             name, value, _, step = best

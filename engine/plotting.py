@@ -52,6 +52,8 @@ def read_curve(line: Sequence[Run], name: str, label: str, axis: str, points: in
 
 
 def _axis(line: Sequence[Run], records: NDArray[np.void], axis: str) -> NDArray[np.float64]:
+    import numpy as np
+
     if axis == "time":
         times: NDArray[np.float64] = records["time"].astype(np.float64)
         return times - times[0] if len(times) else times

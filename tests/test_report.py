@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.make_runs import Maker
 from engine.lineage import lineage, whole_series
+from engine.plotting import read_curve
 from engine.report.gather import SECTIONS, sections
 from engine.report.html import as_html
 from engine.report.markdown import code, escaped
@@ -187,6 +188,7 @@ def test_a_continued_run_is_one_curve(tmp_path: Path) -> None:
     records = whole_series(line, "train/loss")
     assert records["step"].tolist() == [10, 20, 30, 40, 50, 60, 70]
     assert [int(value) for value in records["value"]] == [1, 1, 2, 2, 2, 3, 3]
+    assert read_curve(line, "train/loss", "", "step", 100).x.tolist() == [10, 20, 30, 40, 50, 60, 70]
     edit(tmp_path, "e0001", lambda info: info.update(parent="e0003"))  # a circle ends
     assert [run.id for run in lineage(runs, runs.find("e0003"))] == ["e0001", "e0002", "e0003"]
 

@@ -46,6 +46,7 @@ class RunsScreen(MainScreen):
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Choose what to sort by; the same again turns it round"),
         Binding("m", "mark", "mark", id="runs.mark", tooltip="Star, tag, name or archive"),
         Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
+        Binding("c", "compare", "compare", id="runs.compare", tooltip="Lay the selected runs beside each other"),
         Binding("d,delete", "trash", "trash", id="runs.trash", tooltip="Move to the trash; starred and live runs stay"),
         Binding("u", "undo", "undo", id="runs.undo", tooltip="Bring back what was last moved to the trash"),
         Binding("S", "stop", "stop", id="runs.stop", tooltip="Have the run save a checkpoint and stop"),
@@ -281,6 +282,16 @@ class RunsScreen(MainScreen):
         """Select all runs shown; none when all are."""
         every = {row.run for row in self._outcome.rows}
         self._select(set() if self.listing.selected >= every else every)
+
+    def action_compare(self) -> None:
+        """Lay the selected runs beside each other, in the order of the list."""
+        rows = self._targets()
+        if len(rows) < 2:
+            self.notify("Select two runs or more with space, then compare them")
+            return
+        from tui.screens.compare import CompareScreen
+
+        self.app.push_screen(CompareScreen([row.run for row in rows]))
 
     def action_star(self) -> None:
         """Star the runs, or take the star when all have one."""

@@ -1,0 +1,163 @@
+"""What differs between runs and how they scored, as lines: a column a run, deltas to the baseline's scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.style import Style
+
+from engine.jsonio import number as as_number
+from tui.comparison import Comparison
+from tui.scores import smaller_is_better
+from tui.text import dash, ellipsis_mark, fit, number, pad, safe, setting
+from tui.theme import Inks, symbol
+from tui.widgets.table import Line
+
+_LEAST, _MOST = 9, 18
+"""Cells of a run's column."""
+_NEUTRAL = ("minutes", "epochs", "parameters", "best epoch")
+"""Figures of which neither more nor less is better."""
+_ABSENT = object()
+_FIRST = ("accuracy", "cer", "rmse", "bits_per_character", "macro_f1", "loss")
+
+
+def columns_shown(count: int, width: int, cursor: int) -> range:
+    """Which runs' columns fit into a width, the one under the cursor among them."""
+    room = max(1, (width - _key_width(width) - 1) // (_LEAST + 1))
+    shown = min(count, room)
+    first = max(0, min(cursor - shown // 2, count - shown))
+    return range(first, first + shown)
+
+
+def _key_width(width: int) -> int:
+    return max(12, min(28, width // 3))
+
+
+def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], width: int, ink: Inks) -> list[Line]:
+    """The settings that differ, then the scores.
+
+    Args:
+        cursor: number of the run whose column is to be in sight.
+        colours: of the runs' curves.
+    """
+    if not found.runs:
+        return [[(" These runs are no longer there.", ink.warning)]]
+    shown = columns_shown(len(found.runs), width, cursor)
+    wide = max(_LEAST, min(_MOST, (width - _key_width(width) - 1) // max(1, len(shown)) - 1))
+    table = _Table(found, shown, _key_width(width), wide, colours, cursor, ink)
+    metrics = _ordered(found.table["metrics"])
+    first = [(key, row) for key, row in metrics if _is_first(key)]
+    lines = table.head("scores") + table.metrics(first)
+    lines += [[], *table.head("what differs")]
+    settings = found.table["settings"]
+    if not settings:
+        lines.append([(" the settings are the same" if len(found.runs) > 1 else " there is one run only", ink.muted)])
+    lines += [table.setting(key, row) for key, row in settings.items()]
+    rest = [(key, row) for key, row in metrics if not _is_first(key)]
+    lines += [[], *table.head("more scores"), *table.metrics(rest)] if rest else []
+    hidden = len(found.runs) - len(shown)
+    if hidden:
+        noun = "run" if hidden == 1 else "runs"
+        lines += [[], [(f" {hidden} {noun} more: ", ink.muted), ("← →", ink.key), (" moves on", ink.muted)]]
+    return lines
+
+
+def _is_first(key: str) -> bool:
+    """Whether a score is among those that decide."""
+    split, _, base = key.rpartition("/")
+    return key.startswith("best ") or key in _NEUTRAL or (split == "test" and base in _FIRST)
+
+
+def _end_of(text: str, width: int) -> str:
+    """The end of a text that is too long: of dotted names it tells more than the beginning."""
+    if len(text) <= width:
+        return text
+    mark = ellipsis_mark()
+    return mark + text[len(text) - width + len(mark) :]
+
+
+def _ordered(metrics: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """The best value, scores on the test split, those on others, then time and size."""
+
+    def rank(key: str) -> tuple[int, int, str]:
+        base = key.rpartition("/")[2]
+        place = _FIRST.index(base) if base in _FIRST else len(_FIRST)
+        group = 0 if key.startswith("best ") else 1 if key.startswith("test/") else 2 if "/" in key else 3
+        return group, place, key
+
+    told = [key for key in metrics if not key.endswith("/majority")]
+    return [(key, metrics[key]) for key in sorted(told, key=rank)]
+
+
+class _Table:
+    """Rows of one column a run."""
+
+    def __init__(
+        self, found: Comparison, shown: range, key: int, wide: int, colours: Sequence[Style], cursor: int, ink: Inks
+    ) -> None:
+        self.found, self.shown, self.key, self.wide = found, shown, key, wide
+        self.colours, self.cursor, self.ink = colours, cursor, ink
+
+    def head(self, title: str) -> list[Line]:
+        line: Line = [(pad(f" {title}", self.key), self.ink.strong)]
+        for place in self.shown:
+            run = self.found.runs[place]
+            mark = f"{symbol('star')}" if run.id == self.found.baseline else ""
+            style = self.colours[place] + Style(bold=True, underline=place == self.cursor)
+            line += [(" ", self.ink.text), (pad(f"{mark}{run.id}", self.wide, right=True), style)]
+        return [line]
+
+    def setting(self, key: str, row: dict[str, Any]) -> Line:
+        """A setting's values; of a long name its end."""
+        base = row.get(self.found.baseline, _ABSENT)
+        line: Line = [(pad(f" {_end_of(safe(key), self.key - 2)}", self.key), self.ink.muted)]
+        for place in self.shown:
+            run = self.found.runs[place].id
+            text = safe(setting(row[run]), self.wide) if run in row else dash()
+            style = self.ink.muted if row.get(run, _ABSENT) == base else self.ink.text
+            line += [(" ", self.ink.text), (pad(text, self.wide, right=True), style)]
+        return line
+
+    def metrics(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[Line]:
+        """A line for each score."""
+        return [self.metric(key, row, self.found.table["deltas"].get(key, {})) for key, row in rows]
+
+    def metric(self, key: str, row: dict[str, Any], deltas: dict[str, float]) -> Line:
+        """The baseline's value, and by how much the others differ from it."""
+        name = safe(key)
+        line: Line = [(pad(f" {fit(name, self.key - 1)}", self.key), self.ink.muted)]
+        for place in self.shown:
+            run = self.found.runs[place].id
+            line += [(" ", self.ink.text), self._cell(key, row.get(run), deltas.get(run))]
+        return line
+
+    def _cell(self, key: str, value: Any, delta: float | None) -> tuple[str, Style]:
+        if value is None:
+            return pad(dash(), self.wide, right=True), self.ink.faint
+        if key in _NEUTRAL:
+            return pad(_amount(key, as_number(value)), self.wide, right=True), self.ink.text
+        if delta is None:
+            return pad(number(as_number(value)), self.wide, right=True), self.ink.text
+        text = f"{'+' if delta >= 0 else ''}{number(delta, 3)}"
+        better = (delta < 0) is smaller_is_better(key.removeprefix("best "))
+        style = self.ink.muted if delta == 0 else self.ink.good if better else self.ink.bad
+        return pad(text, self.wide, right=True), style
+
+
+def _amount(key: str, value: float) -> str:
+    """A count or a time, whole where it is whole."""
+    if value == value and abs(value) < 1e15 and value == int(value):
+        return f"{int(value):,}"
+    return f"{value:.1f}" if key == "minutes" else number(value)
+
+
+def as_table(found: Comparison) -> str:
+    """The same as a Markdown table, for the clipboard: all runs, plain values."""
+    ids = [run.id for run in found.runs]
+    rows = [["", *ids], ["---", *["---:"] * len(ids)]]
+    for part in ("settings", "metrics"):
+        for key, row in found.table[part].items():
+            shown = setting if part == "settings" else (lambda value: number(as_number(value)))
+            rows.append([safe(key), *(safe(shown(row[run])) if run in row else "" for run in ids)])
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)

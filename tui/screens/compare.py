@@ -1,0 +1,375 @@
+"""Compare: the curves of several runs over one another, beside what differs between them and what they scored."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from rich.style import Style
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.worker import Worker, WorkerState
+
+from tui.comparison import Comparison, ComparisonStore
+from tui.comparison_lines import as_table, comparison_lines
+from tui.plots.chart import Chart, Curve, Mark
+from tui.plots.inks import style_of
+from tui.scores import parted
+from tui.series import XAxis
+from tui.text import number, safe
+from tui.theme import inks, symbol
+from tui.widgets.footer import Footer
+from tui.widgets.lines_pane import LinesPane
+from tui.widgets.table import Line, entitle, to_strip
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+SMOOTHING = (0.0, 0.6, 0.9, 0.99)
+_AXES = (XAxis.EPOCH, XAxis.STEP, XAxis.TIME)
+_REPORT_SECONDS = 120
+
+
+class ComparisonRead(Message):
+    """There is a new comparison."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        super().__init__()
+        self.comparison = comparison
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the newest counts."""
+        return isinstance(message, ComparisonRead)
+
+
+class RunsLine(Widget):
+    """The compared runs in the colours of their curves, the one that keys act on marked."""
+
+    DEFAULT_CSS = "RunsLine { height: 1; background: $background; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line: Line = []
+
+    @property
+    def plain(self) -> str:
+        """The line as text."""
+        return "".join(text for text, _ in self._line).rstrip()
+
+    def show(self, line: Line) -> None:
+        """Show another line; the same is not repainted."""
+        if line != self._line:
+            self._line = line
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        return to_strip(self._line if y == 0 else [], self.size.width, self.rich_style)
+
+
+class CompareScreen(Screen[None]):
+    """The screen of several runs."""
+
+    AUTO_FOCUS = "LinesPane"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "choose(-1)", "run before", show=False, id="compare.before", tooltip="The run before"),
+        Binding("right,l", "choose(1)", "next run", show=False, id="compare.next", tooltip="The next run"),
+        Binding("space", "hide", "hide", id="compare.hide", tooltip="Hide the curve of the marked run, or show it"),
+        Binding("b", "baseline", "baseline", id="compare.baseline", tooltip="Measure the others against this run"),
+        Binding("m", "metric", "metric", id="compare.metric", tooltip="Choose the series that are drawn"),
+        Binding("x", "axis", "axis", id="compare.axis", tooltip="Epochs, steps or time along x"),
+        Binding("s", "smooth", "smooth", id="compare.smooth", tooltip="Smooth: not, a little, much, very much"),
+        Binding("L", "log", "log", show=False, id="compare.log", tooltip="Logarithmic y-axis"),
+        Binding("R", "report", "report", id="compare.report", tooltip="Write a journal page of these runs"),
+        Binding("y", "copy", "copy", id="compare.copy", tooltip="Copy the tables to the clipboard, as Markdown"),
+        Binding("enter", "open", "open", show=False, id="compare.open", tooltip="Open the marked run"),
+        Binding("escape,backspace", "leave", "back", show=False, id="compare.back", tooltip="Go back to the list"),
+    ]
+    DEFAULT_CSS = """
+    CompareScreen #compared { layout: vertical; height: 1fr; }
+    CompareScreen.-wide #compared { layout: horizontal; }
+    CompareScreen #charts { height: 1fr; width: 1fr; background: $background; }
+    CompareScreen.-wide #charts { width: 11fr; }
+    CompareScreen Chart { height: 1fr; background: $background; padding: 0 1; }
+    CompareScreen.-wide Chart { border: round $border-blurred; border-title-color: $foreground 70%; }
+    CompareScreen #second { display: none; }
+    CompareScreen.-wide #second.-used { display: block; }
+    CompareScreen LinesPane { height: 1fr; width: 1fr; padding: 0; }
+    CompareScreen.-wide LinesPane { width: 9fr; border: round $border-blurred; }
+    CompareScreen.-wide LinesPane:focus { border: round $border; }
+    """
+
+    def __init__(self, ids: Sequence[str]) -> None:
+        super().__init__()
+        self._ids = tuple(ids)
+        self.cursor = 0
+        self.hidden: set[str] = set()
+        self.names: tuple[str, ...] = ()
+        """The series that are drawn, where they were chosen."""
+        self.axis, self.smoothing, self.log_y = XAxis.EPOCH, 0.0, False
+        self._leaving, self._wake = threading.Event(), threading.Event()
+        self._reporting = False
+
+    @property
+    def dltui(self) -> DltuiApp:
+        """The app, typed."""
+        return cast("DltuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """The runs, their curves, the tables."""
+        self.store = ComparisonStore(self.dltui.store.runs, self._ids)
+        self.comparison: Comparison | None = None
+        self.runs_line, self.pane = RunsLine(), LinesPane(id="tables")
+        self.charts = (Chart(id="first"), Chart(id="second"))
+        yield self.runs_line
+        with Container(id="compared"):
+            with Container(id="charts"):
+                yield from self.charts
+            yield self.pane
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self.watch_runs()
+
+    def on_unmount(self) -> None:
+        self._leaving.set()
+        self._wake.set()
+
+    # the thread that reads
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="compare")
+    def watch_runs(self) -> None:
+        """Look at the runs once a second while one of them is alive, else every few seconds."""
+        while not self._leaving.is_set():
+            found = self.store.tick(self.names)
+            if found is not None and not self._leaving.is_set():
+                self.post_message(ComparisonRead(found))
+            self._wake.wait(self.store.interval)
+            self._wake.clear()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What the thread died of is said, and reading goes on."""
+        if event.state is not WorkerState.ERROR or event.worker.group != "compare":
+            return
+        error = event.worker.error
+        self.dltui.notify(f"{type(error).__name__}: {error}", title="A run could not be read", severity="error")
+        if not self._leaving.is_set():
+            self.set_timer(2.0, self.watch_runs)
+
+    @on(ComparisonRead)
+    def _take(self, message: ComparisonRead) -> None:
+        message.stop()
+        self.comparison = message.comparison
+        self._show()
+
+    # what is shown
+
+    def _show(self) -> None:
+        found = self.comparison
+        if found is None or not self.is_mounted:
+            return
+        self.cursor = min(self.cursor, max(0, len(found.runs) - 1))
+        self.runs_line.show(self._runs_line(found))
+        for chart, name in zip(self.charts, (*self._drawn(found), "", "")[:2], strict=True):
+            self._dress(chart, name, found)
+        self.pane.show(
+            lambda width, ink: comparison_lines(found, self.cursor, self._colours(found), width, ink), top=False
+        )
+        watched = "; ".join(found.missing)
+        entitle(self.pane, "differences and scores", f"no longer there: {watched}" if watched else "")
+
+    def _drawn(self, found: Comparison) -> tuple[str, ...]:
+        return self.names or found.drawn_first()
+
+    def _colours(self, found: Comparison) -> list[Style]:
+        return [style_of(self.app, f"curve-{place}") for place in range(len(found.runs))]
+
+    def _runs_line(self, found: Comparison) -> Line:
+        """Of many runs those around the marked one."""
+        ink, width = inks(self.app), self.size.width or self.app.size.width
+        parts: list[Line] = []
+        for place, (run, colour) in enumerate(zip(found.runs, self._colours(found), strict=True)):
+            style = ink.faint if run.id in self.hidden else colour
+            star = f" {symbol('star')}" if run.id == found.baseline else ""
+            state = symbol(run.status)
+            chosen = ink.cursor if place == self.cursor else Style()
+            parts.append([(f" {state} ", ink.state(run.status) + chosen), (f"{run.id}{star} ", style + chosen)])
+        first, used = self.cursor, 0
+        while first and used + _cells(parts[first : self.cursor + 1]) < width * 2 // 3 - 12:
+            first -= 1
+            used = 0
+        head: Line = [(" Compare ", ink.strong)]
+        name = ""
+        if found.runs:
+            run = found.runs[self.cursor]
+            name = safe(f"{run.info.experiment} {run.marks.name}".strip())
+        line = [*head, *(cell for part in parts[first:] for cell in part)]
+        room = width - _cells([line]) - 2
+        return [*line, (f"  {safe(name, room)}" if room > 8 else "", ink.muted)]
+
+    def _dress(self, chart: Chart, name: str, found: Comparison) -> None:
+        curves, marks = [], []
+        for place, run in enumerate(found.runs):
+            source = self.store.caches.get((run.id, name))
+            if source is None or run.id in self.hidden or not name:
+                continue
+            state = run.state
+            curves.append(
+                Curve(
+                    run.id,
+                    source,
+                    f"curve-{place}",
+                    smooth=None if parted(name)[0] == "train" or self.smoothing else 0.0,
+                    epochs=self.store.caches.get((run.id, "epoch")),
+                    steps_per_epoch=state.step / state.epoch if state.epoch else None,
+                )
+            )
+            best = state.best or {}
+            if place == self.cursor and best.get("monitor") == name and isinstance(best.get("value"), (int, float)):
+                step, value = float(best.get("step") or 0), float(best["value"])
+                marks.append(Mark(step, value, number(value), symbol("star"), curve=len(curves) - 1))
+        wide = self.has_class("-wide")
+        chart.set_class(bool(name), "-used")
+        chart.border_title = safe(name) if wide else None
+        chart.change(
+            title="" if wide else safe(name), curves=tuple(curves), marks=tuple(marks), x_axis=self.axis,
+            smooth=self.smoothing, log_y=self.log_y, live=found.live, legend=len(curves) <= 8, robust=True,
+            empty="all curves are hidden" if self.hidden and not curves else "no points",
+        )  # fmt: skip
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    # keys
+
+    def action_choose(self, by: int) -> None:
+        """Mark the next run, or the one before."""
+        if self.comparison is not None and self.comparison.runs:
+            self.cursor = (self.cursor + by) % len(self.comparison.runs)
+            self._show()
+
+    def _chosen(self) -> str | None:
+        found = self.comparison
+        return found.runs[self.cursor].id if found is not None and found.runs else None
+
+    def action_hide(self) -> None:
+        """Hide the marked run's curve, or show it, and go on to the next."""
+        run = self._chosen()
+        if run is not None:
+            self.hidden ^= {run}
+            self.action_choose(1)
+
+    def action_baseline(self) -> None:
+        """Measure the others against the marked run."""
+        run = self._chosen()
+        if run is not None:
+            self.store.baseline = run
+            self._wake.set()
+
+    def action_axis(self) -> None:
+        """The next axis."""
+        self.axis = _AXES[(_AXES.index(self.axis) + 1) % len(_AXES)]
+        self._show()
+        self.dltui.notify(f"x axis: {self.axis.value}", timeout=2)
+
+    def action_smooth(self) -> None:
+        """The next weight."""
+        self.smoothing = SMOOTHING[(SMOOTHING.index(self.smoothing) + 1) % len(SMOOTHING)]
+        self._show()
+        self.dltui.notify(f"smoothing {self.smoothing:g}" if self.smoothing else "no smoothing", timeout=2)
+
+    def action_log(self) -> None:
+        """Logarithmic, or not."""
+        self.log_y = not self.log_y
+        self._show()
+
+    def action_metric(self) -> None:
+        """Choose what is drawn first; what stood there goes below it."""
+        found = self.comparison
+        if found is None or not found.choices():
+            self.dltui.notify("these runs have no series", timeout=2)
+            return
+        from tui.screens.confirm import Choice, ChoiceScreen
+
+        drawn = self._drawn(found)
+        choices = [Choice(name, safe(name), hint="drawn" if name in drawn else "") for name in found.choices()]
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                self.names = tuple(dict.fromkeys([name, *drawn]))[:2]
+                self._show()
+                self._wake.set()
+
+        self.app.push_screen(ChoiceScreen("Draw", choices, drawn[0] if drawn else ""), chosen)
+
+    def action_open(self) -> None:
+        """Open the marked run."""
+        run = self._chosen()
+        if run is not None:
+            self.dltui.open_run(run)
+
+    def action_copy(self) -> None:
+        """Copy the tables, through the terminal (OSC 52)."""
+        if self.comparison is not None:
+            self.app.copy_to_clipboard(as_table(self.comparison))
+            self.dltui.notify("the tables are copied, as Markdown", timeout=3)
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.call_later(self.dltui.action_back)
+
+    # the journal
+
+    def action_report(self) -> None:
+        """Write a journal page of these runs, the baseline first."""
+        if self.comparison is None or not self.comparison.runs or self._reporting:
+            return
+        ids = [run.id for run in self.comparison.runs]
+        first = self.comparison.baseline
+        self._reporting = True
+        self.dltui.notify("writing the page…", timeout=3)
+        self._write_report([first, *(run for run in ids if run != first)] if first in ids else ids)
+
+    @work(thread=True, exit_on_error=False, group="report")
+    def _write_report(self, ids: list[str]) -> None:
+        from tui.data_reader import engine_command, engine_environment
+
+        store = self.dltui.store
+        command = engine_command("--runs", str(store.root), "report", *ids, "--json")
+        said: tuple[str, bool]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                                  cwd=store.cwd, env=engine_environment(), timeout=_REPORT_SECONDS)  # fmt: skip
+            said = _report_words(done)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            said = str(error), False
+        self.app.call_from_thread(self._reported, *said)
+
+    def _reported(self, words: str, good: bool) -> None:
+        self._reporting = False
+        title = "Journal page written" if good else "The page could not be written"
+        self.dltui.notify(words, title=title, severity="information" if good else "error", timeout=10)
+
+
+def _report_words(done: subprocess.CompletedProcess[str]) -> tuple[str, bool]:
+    """What is said of a command that was to write a page, and whether it did."""
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
+        return "\n".join(lines[:3]).removeprefix("engine: "), False
+    written: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return f"{written['markdown']}\n{written['html']}", True
+
+
+def _cells(lines: Sequence[Line]) -> int:
+    from rich.cells import cell_len
+
+    return sum(cell_len(text) for line in lines for text, _ in line)

@@ -257,7 +257,7 @@ def test_torchvision_models_take_grey_images_and_refuse_what_is_no_image() -> No
     for channels in (1, 3):
         model = build(InputSpec("image", (channels, 40, 40), 7))
         assert model(torch.zeros(2, channels, 40, 40)).shape == (2, 7)
-    with pytest.raises(SettingsError, match="kind 'sequence'"):
+    with pytest.raises(SettingsError, match="has sequence inputs"):
         build(InputSpec("sequence", (12,), 3, 30))
     with pytest.raises(SettingsError, match="kind 'features'"):
         build(InputSpec("features", (12,), 3))

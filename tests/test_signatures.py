@@ -259,7 +259,7 @@ def test_torchvision_models_take_grey_images_and_refuse_what_is_no_image() -> No
         assert model(torch.zeros(2, channels, 40, 40)).shape == (2, 7)
     with pytest.raises(SettingsError, match="has sequence inputs"):
         build(InputSpec("sequence", (12,), 3, 30))
-    with pytest.raises(SettingsError, match="kind 'features'"):
+    with pytest.raises(SettingsError, match="has features inputs"):
         build(InputSpec("features", (12,), 3))
     with pytest.raises(SettingsError, match="1 or 3 channels; these have 4"):
         build(InputSpec("image", (4, 40, 40), 3))

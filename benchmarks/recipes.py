@@ -1,6 +1,6 @@
 """Recipes through dltui, logged and checkpointed, beside the same training without it, in one run on the CPU.
 
-    DLTUI_DATA=DIR python benchmarks/recipes.py [--repeat N] [--json FILE]
+    DLTUI_DATA=DIR python benchmarks/recipes.py [EXPERIMENT ...] [--repeat N] [--json FILE]
 
 Each pair is measured in turn; the figure is the median of the pairs' ratios of samples a second. `recipe_peers.py` says
 what stands beside it.
@@ -83,13 +83,14 @@ def peer(name: str) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
-def measure(repeat: int) -> dict[str, float]:
-    """All figures."""
+def measure(experiments: list[str], repeat: int) -> dict[str, float]:
+    """The figures of some of PAIRS."""
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         world = Path(name)
         (world / "experiments.toml").write_text(EXPERIMENTS)
-        for experiment, peers in PAIRS.items():
+        for experiment in experiments:
+            peers = PAIRS[experiment]
             ours: list[float] = []
             ratios: dict[str, list[float]] = {beside: [] for beside in peers}
             for _ in range(repeat):
@@ -105,10 +106,11 @@ def measure(repeat: int) -> dict[str, float]:
 def main() -> None:
     """Measure, print and keep the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("experiments", nargs="*", metavar="EXPERIMENT", help=f"{', '.join(PAIRS)}; all when none")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    figures = measure(given.repeat)
+    figures = measure(given.experiments or list(PAIRS), given.repeat)
     for label, value in figures.items():
         print(f"{label:<44} {value:,.4g}")
     if given.json:

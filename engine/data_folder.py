@@ -33,6 +33,17 @@ def locate(path: str, *folders: Path) -> Path | None:
     return None
 
 
+def absent(what: str, path: str, root: Path) -> str:
+    """The sentence for a path of the settings that `locate` did not find.
+
+    Args:
+        what: "file" or "folder".
+        path: as the settings have it.
+        root: the data folder.
+    """
+    return f"no {what} {path!r} beside the file of experiments, nor in the data folder {root}"
+
+
 def expanded(path: str) -> Path:
     """`path` with its ~ replaced; as it is where there is no such user."""
     try:

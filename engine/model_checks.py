@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -41,7 +42,11 @@ def here_fit(spec: InputSpec) -> str:
 
 
 def _stated(file: Path) -> dict[str, Any]:
-    return {name: ast.literal_eval(value) for name, value in _STATED.findall(file.read_text("utf-8"))}
+    stated = {}
+    for name, value in _STATED.findall(file.read_text("utf-8")):
+        with contextlib.suppress(ValueError, SyntaxError):  # not a literal: the file counts as stating nothing there
+            stated[name] = ast.literal_eval(value)
+    return stated
 
 
 def _fits(stated: dict[str, Any], spec: InputSpec) -> bool:

@@ -65,7 +65,7 @@ def rows(count: int = 40, pattern: str = "{i},{c}") -> str:
         ("x,y\n,a\n,b\n", {}, DataError, "no column is left to learn from(.|\n)*'x' has no values"),
         ("x,y\n" + rows(200, "1,id{i}"), {}, DataError, "the label 'y' has 200 different values in 200 rows"),
         ("x,y\n" + rows() + "-1e31,b\n", {"scale": False}, DataError, "line 42: 'x' is infinite or too large"),
-        ("x,y\n" + rows(), {"path": "absent.csv"}, DataError, "no file 'absent.csv' beside experiments.toml"),
+        ("x,y\n" + rows(), {"path": "absent.csv"}, DataError, "no file 'absent.csv' beside the file of experiments"),
         ("x,y\n" + rows(), {"path": ""}, DataError, "no file ''"),
         ("x,y\n" + rows(), {"path": "~nobody-here/x"}, DataError, "no file '~nobody-here/x'"),
         ("x,y\n" + rows(), {"path": "a" * 300}, DataError, "no file 'aaa"),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.columns import MOST_VALUES, fit_columns, read_columns
-from engine.data_folder import locate
+from engine.data_folder import absent, locate
 from engine.dataset import Dataset, Split
 from engine.errors import DataError, SettingsError
 from engine.tables import Table, as_number, is_missing, read_table
@@ -73,7 +73,7 @@ def _find(root: Path, path: str) -> Path:
     found = locate(path, root)
     if found is None:
         raise DataError(
-            f"no file {path!r} beside experiments.toml, nor in the data folder {root}",
+            absent("file", path, root),
             hint="set data.path to a CSV file: absolute, or relative to one of the two",
         )
     return found

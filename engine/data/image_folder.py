@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.data_folder import locate
+from engine.data_folder import absent, locate
 from engine.dataset import Dataset, Split
 from engine.errors import DataError, SettingsError
 from engine.image_cache import read_images
@@ -34,7 +34,7 @@ def load(root: Path, *, path: str, size: int | None = None, channels: int = 3) -
     folder = locate(path, root)
     if folder is None or not folder.is_dir():
         raise DataError(
-            f"no folder {path!r} beside experiments.toml, nor in the data folder {root}",
+            absent("folder", path, root),
             hint="set data.path to a folder of images: absolute, or relative to one of the two",
         )
     tree = find_images(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data_folder import locate
+from engine.data_folder import absent, locate
 from engine.dataset import Dataset, Split
 from engine.errors import DataError, SettingsError
 from engine.sequences import encode_texts, tokens, vocabulary_of
@@ -110,7 +110,7 @@ def _read(root: Path, path: str) -> str:
         hint = "set data.path to a text file: absolute, or relative to one of the two"
         if path == _DEFAULT:
             hint = f"download {ADDRESS}, pack it with gzip and name it {root / path}; or set data.path to any text file"
-        raise DataError(f"no file {path!r} beside experiments.toml, nor in the data folder {root}", hint=hint)
+        raise DataError(absent("file", path, root), hint=hint)
     content = _bytes(found)
     try:
         return content.decode("utf-8").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")

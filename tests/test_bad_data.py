@@ -269,7 +269,7 @@ def test_images_that_do_not_fit_into_memory_are_refused_before_decoding(
 
 
 def test_folders_laid_out_otherwise_say_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no folder 'x' beside experiments\.toml"):
+    with pytest.raises(DataError, match=r"no folder 'x' beside the file of experiments"):
         images(tmp_path)
     (tmp_path / "x").mkdir()
     with pytest.raises(DataError, match="holds no images in folders of classes") as caught:

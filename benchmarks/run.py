@@ -16,7 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 NAMES = (
-    "screens", "repaint", "series_log", "series_read", "commands", "training", "recipes", "numpy_training",
+    "screens", "leet", "repaint", "series_log", "series_read", "commands", "training", "recipes", "numpy_training",
     "augmentation",
 )  # fmt: skip
 FIGURES = HERE / "figures.json"

@@ -6,15 +6,15 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-PATCH_LIMIT = 5_000_000
+from engine.git import OUTPUT_LIMIT, GitCommand, repository
+
+PATCH_LIMIT = OUTPUT_LIMIT
 """Bytes of uncommitted changes kept in code.patch."""
 
 GIT_SECONDS = 2.0
@@ -122,10 +122,10 @@ class GitQuery:
         """
         self._leave_out = leave_out
         self._deadline = time.monotonic() + GIT_SECONDS
-        self._root = _repository(folder)
-        self._commands: dict[str, _Output] = {}
+        self._root = repository(folder)
+        self._commands: dict[str, GitCommand] = {}
         if self._root is not None:
-            self._commands = {name: _Output(self._root, command) for name, command in _GIT.items()}
+            self._commands = {name: GitCommand(self._root, command) for name, command in _GIT.items()}
 
     def result(self) -> tuple[dict[str, Any] | None, bytes]:
         """(the `git` entry of run.json, the uncommitted changes as a patch), after two seconds at most."""
@@ -163,53 +163,3 @@ _GIT = {
     "patch": ("diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"),
     "status": ("status", "--porcelain", "-z", "--untracked-files=normal", "--ignore-submodules"),
 }
-
-
-def _repository(folder: Path) -> Path | None:
-    try:
-        start = folder.resolve()
-    except OSError:
-        return None
-    return next((parent for parent in (start, *start.parents) if (parent / ".git").exists()), None)
-
-
-class _Output:
-    """The bounded output of one git command, read by a thread so that no pipe fills up and no limit is overrun."""
-
-    def __init__(self, root: Path, arguments: tuple[str, ...]) -> None:
-        self._content: bytes | None = None
-        command = ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-C", str(root), *arguments]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        env |= {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-        try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env
-            )
-        except OSError:
-            self._thread = None
-            return
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        stream: IO[bytes] | None = self._process.stdout
-        assert stream is not None
-        with stream:
-            content = stream.read(PATCH_LIMIT + 1)
-        if len(content) > PATCH_LIMIT:
-            self._process.kill()
-            self._process.wait()
-        elif self._process.wait() != 0:
-            return
-        self._content = content
-
-    def wait(self, deadline: float) -> bytes | None:
-        """The output; None when git failed, is not installed, or took too long."""
-        if self._thread is None:
-            return None
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        if self._thread.is_alive():
-            self._process.kill()
-            self._thread.join(0.2)
-            return None
-        return self._content

@@ -37,7 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "runs": ("listing", "The runs; filter with --where, order with --sort."),
         "metrics": ("showing", "The points of a run's series."),
         "plot": ("plot", "Curves in the terminal."),
-        "compare": ("showing", "What differs between runs, and their metrics."),
+        "compare": ("comparing", "What differs between runs: settings, scores, classes, code."),
         "log": ("showing", "What a run printed; -f follows."),
         "checkpoints": ("showing", "The checkpoints of a run."),
         "evaluate": ("evaluating", "Score a checkpoint on a split."),

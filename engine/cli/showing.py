@@ -1,4 +1,4 @@
-"""Verbs that read runs: metrics, checkpoints, compare and log."""
+"""Verbs that read runs: metrics, checkpoints and log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.common import Place, run_argument, runs_argument, table_options, verb
+from engine.cli.common import Place, run_argument, table_options, verb
 from engine.cli.output import (
     Column,
     ago,
@@ -17,16 +17,14 @@ from engine.cli.output import (
     metric_text,
     note,
     number_text,
-    say,
     say_csv,
     say_json,
     say_table,
-    setting_text,
     size_text,
 )
 from engine.errors import NotFoundError, UsageError, nearest
 from engine.runs import ENDED, Run, load_run
-from engine.text import printable, printable_lines
+from engine.text import printable_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,50 +184,6 @@ def checkpoints_(place: Place, run: str, as_json: bool, as_csv: bool) -> None:
         numbers = [number_text(info.epoch), count_text(info.step), metric_text(info.metrics.get(monitor))]
         lines.append([info.name, also, *numbers, size_text(info.bytes), ago(info.created), info.problem])
     say_table(columns, lines)
-
-
-@verb("compare")
-@runs_argument
-@click.option("--all", "everything", is_flag=True, help="Settings that agree too.")
-@table_options
-def compare_(place: Place, runs: tuple[str, ...], everything: bool, as_json: bool, as_csv: bool) -> None:
-    """The settings in which runs differ, and their metrics with the differences to the first run's."""
-    from engine.compare import compare
-
-    found = place.find_all(runs)
-    if len(found) < 2:
-        raise UsageError("a comparison takes at least two different runs", hint="engine compare e0001 e0002")
-    result = compare(found, everything=everything)
-    if as_json:
-        say_json(result)
-        return
-    ids = [run.id for run in found]
-    if as_csv:
-        rows = [{"key": key, **values} for part in ("settings", "metrics") for key, values in result[part].items()]
-        say_csv(["key", *ids], rows)
-        return
-    lines = [[printable(k), *(setting_text(v.get(i)) for i in ids)] for k, v in result["settings"].items()]
-    if lines:
-        say_table([Column("settings that differ", least=14), *(Column(i, right=True) for i in ids)], lines)
-    else:
-        say("the settings are the same")
-    say()
-    lines = [[k, *_with_deltas(k, ids, v, result["deltas"].get(k, {}))] for k, v in result["metrics"].items()]
-    say_table([Column("metrics", least=14), *(Column(i, right=True) for i in ids)], lines)
-
-
-def _signed(delta: float) -> str:
-    text = metric_text(delta)
-    return text if delta < 0 else f"+{text}"
-
-
-def _with_deltas(key: str, ids: list[str], values: dict[str, Any], deltas: dict[str, Any]) -> list[str]:
-    shown, comparable = [], "/" in key
-    shown_value = metric_text if comparable else number_text
-    for run_id in ids:
-        text, delta = shown_value(values.get(run_id)), deltas.get(run_id)
-        shown.append(text if delta is None or not comparable else f"{text} {_signed(delta)}")
-    return shown
 
 
 @verb("log")

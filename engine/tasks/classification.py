@@ -115,6 +115,8 @@ class Classification(Task):
             "per_class": rows,
             "samples": self._samples(split, answered, confidence),
         }
+        if full:  # one character a sample: what pairs two runs' answers needs no more
+            content["right"] = "".join("01"[right] for right in (answered == split.labels).tolist())
         return Evaluation(metrics, content)
 
     def _samples(

@@ -112,7 +112,8 @@ def _told(base: Scored | None, other: Scored) -> Iterator[str]:
                    for one, two in ((other, base), (base, other)))  # fmt: skip
     for names, words in ((more, "only it has"), (fewer, "it lacks")):
         if names:
-            yield f"{other.run}: {words} {', '.join(names[:5])}{', …' if len(names) > 5 else ''}"
+            rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            yield f"{other.run}: {words} {', '.join(names[:5])}{rest}"
 
 
 def _by_change(found: ClassComparison) -> tuple[str, ...]:

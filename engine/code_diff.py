@@ -137,7 +137,8 @@ def _untracked(before: CodeState, after: CodeState) -> Iterator[str]:
     for state, other in ((before, after), (after, before)):
         if state.untracked:
             own = [name for name in state.untracked if name not in other.untracked] or list(state.untracked)
-            names = ", ".join(own[:_MOST_TOLD]) + (", …" if len(own) > _MOST_TOLD else "")
+            rest = len(own) - _MOST_TOLD
+            names = ", ".join(own[:_MOST_TOLD]) + (f" and {rest} more" if rest > 0 else "")
             count = len(state.untracked)
             files = "file" if count == 1 else "files"
             yield f"{state.run}: {count} {files} not in git, whose content is not recorded: {names}"
@@ -147,7 +148,7 @@ def _versions(before: CodeState, after: CodeState) -> Iterator[str]:
     names = [name for name in before.versions if name in after.versions]
     changed = [name for name in names if before.versions[name] != after.versions[name]]
     if changed:
-        yield "versions: " + ", ".join(f"{name} {before.versions[name]} → {after.versions[name]}" for name in changed)
+        yield "versions: " + ", ".join(f"{name} {before.versions[name]} to {after.versions[name]}" for name in changed)
 
 
 def _modules(before: CodeState, after: CodeState) -> Iterator[str]:
@@ -171,7 +172,7 @@ def _summary(before: CodeState, after: CodeState, parts: Sequence[Part]) -> str:
     added = sum(line.startswith("+") and not line.startswith("+++") for line in lines)
     taken = sum(line.startswith("-") and not line.startswith("---") for line in lines)
     noun = "file" if files == 1 else "files"
-    return f"{files} {noun} changed, +{added:,} −{taken:,} lines"
+    return f"{files} {noun} changed, +{added:,} -{taken:,} lines"
 
 
 # --------------------------------------------------------------------------------------------------------- with git
@@ -194,7 +195,7 @@ def _parts(before: CodeState, after: CodeState, near: Sequence[Path]) -> tuple[l
     if found is None:
         return _patches(before, after), [f"git could not compare the commits in {root}"]
     told = "the uncommitted changes could not be put on their commits: they are compared as texts"
-    title = f"commits {before.commit[:_SHORT]} → {after.commit[:_SHORT]}"
+    title = f"commits {before.commit[:_SHORT]} to {after.commit[:_SHORT]}"
     return [Part(title=title, text=_text(found)), *_patches(before, after)], [f"repository: {root}", told]
 
 
@@ -225,7 +226,7 @@ def _whole(root: Path, before: CodeState, after: CodeState, folder: Path, deadli
     found = GitCommand(root, ("diff", *_OPTIONS, *map(str, trees), "--"), variables=variables).wait(deadline)
     if found is None:
         return None
-    title = " → ".join(_short(state) for state in (before, after))
+    title = " to ".join(_short(state) for state in (before, after))
     return Part(title=title, text=_text(found))
 
 
@@ -253,7 +254,7 @@ def _tree(root: Path, state: CodeState, folder: Path, variables: dict[str, str],
 
 def _text(content: bytes) -> str:
     text = content[:OUTPUT_LIMIT].decode("utf-8", "replace")
-    return text if len(content) <= OUTPUT_LIMIT else f"{text}\n… the rest is left out\n"
+    return text if len(content) <= OUTPUT_LIMIT else f"{text}\n... the rest is left out\n"
 
 
 # ------------------------------------------------------------------------------------------------------ without git
@@ -266,7 +267,7 @@ def _patches(before: CodeState, after: CodeState) -> list[Part]:
     old, new = _by_file(before.patch), _by_file(after.patch)
     texts = [_changed(name, old.get(name, []), new.get(name, []), before.run, after.run)
              for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]  # fmt: skip
-    title = f"uncommitted changes of {before.run} → those of {after.run}, compared as texts"
+    title = f"uncommitted changes of {before.run} to those of {after.run}, compared as texts"
     return [Part(title=title, text="".join(texts))]
 
 
@@ -284,6 +285,6 @@ def _by_file(patch: bytes) -> dict[str, list[str]]:
 def _changed(name: str, old: list[str], new: list[str], before: str, after: str) -> str:
     head = f"diff --git {name}\n"
     if len(old) + len(new) > _MOST_LINES:
-        return f"{head}… {len(old):,} and {len(new):,} lines of changes differ\n"
+        return f"{head}... {len(old):,} and {len(new):,} lines of changes differ\n"
     lines = difflib.unified_diff(old, new, f"{before}/code.patch", f"{after}/code.patch", lineterm="", n=2)
     return head + "".join(f"{line}\n" for line in lines)

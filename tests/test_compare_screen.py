@@ -21,9 +21,8 @@ from engine.series import SeriesWriter
 from tests.run_world import live
 from tests.tui_world import make_app, make_world, press, screen_text, seen, until
 from tui.comparison import ComparisonStore
-from tui.comparison_lines import columns_shown
+from tui.comparison_lines import columns_in_sight
 from tui.screens.compare import CompareScreen
-from tui.widgets.lines_pane import LinesPane
 
 NOW = 1_790_000_000.0
 
@@ -63,7 +62,7 @@ async def opened(
 def table(screen: CompareScreen) -> dict[str, list[str]]:
     """The rows of the pane: first word(s) to cells."""
     rows = {}
-    for line in screen.query_one(LinesPane).plain.splitlines():
+    for line in screen.pane.plain.splitlines():
         words = line.split()
         if len(words) > 3:
             rows[" ".join(words[:-3])] = words[-3:]
@@ -168,15 +167,19 @@ async def test_names_do_no_harm_at_any_size(world: Path, size: tuple[int, int]) 
         shown = screen_text(pilot)
         assert "\x1b" not in shown
         assert "\u202e" not in shown
-        pane = screen.query_one(LinesPane)
+        pane = screen.pane
         assert max(len(line) for line in pane.plain.splitlines()) <= pane.scrollable_content_region.width
 
 
-@pytest.mark.parametrize(("count", "width", "cursor"), [(1, 40, 0), (4, 50, 3), (30, 100, 17), (9, 10, 8)])
-def test_the_marked_run_is_in_sight(count: int, width: int, cursor: int) -> None:
-    shown = columns_shown(count, width, cursor)
+@pytest.mark.parametrize(
+    ("count", "room", "cursor", "pinned"), [(1, 1, 0, 0), (4, 3, 3, 0), (30, 7, 17, 2), (30, 7, 2, 29), (9, 1, 8, 0)]
+)
+def test_the_marked_run_and_the_baseline_are_in_sight(count: int, room: int, cursor: int, pinned: int) -> None:
+    shown = columns_in_sight(count, room, cursor, pinned)
     assert cursor in shown
-    assert 0 <= shown.start < shown.stop <= count
+    assert room == 1 or pinned in shown
+    assert len(shown) == len(set(shown)) == min(room, count)
+    assert set(shown) <= set(range(count))
 
 
 def test_a_run_without_anything_is_compared_too(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Comparison:
     baseline: str
     missing: tuple[str, ...] = ()
     """Runs that are no longer there."""
+    table_number: int = 0
+    """Another one whenever the runs' folders say something else than before, other than in their series."""
 
     @property
     def live(self) -> bool:
@@ -105,7 +107,8 @@ class ComparisonStore:
         ordered = [*first, *(run for run in found if run.id != self.baseline)]
         names = sorted({name for run in found for name in list_series(run.paths.series)})
         table = compare(ordered) if ordered else {"settings": {}, "metrics": {}, "deltas": {}}
-        self.comparison = Comparison(tuple(found), tuple(names), table, self.baseline, tuple(missing))
+        number = self.comparison.table_number + 1 if self.comparison is not None else 0
+        self.comparison = Comparison(tuple(found), tuple(names), table, self.baseline, tuple(missing), number)
         return True
 
     def _stamp(self, run_id: str) -> tuple[Stamp, ...]:

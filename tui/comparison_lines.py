@@ -22,12 +22,26 @@ _ABSENT = object()
 _FIRST = ("accuracy", "cer", "rmse", "bits_per_character", "macro_f1", "loss")
 
 
-def columns_shown(count: int, width: int, cursor: int) -> range:
-    """Which runs' columns fit into a width, the one under the cursor among them."""
-    room = max(1, (width - _key_width(width) - 1) // (_LEAST + 1))
-    shown = min(count, room)
+def columns_in_sight(count: int, room: int, cursor: int, pinned: int | None) -> list[int]:
+    """Which of `count` columns are shown where there is room for some: the pinned one and that of the cursor always.
+
+    A pinned one that would be out of sight stands first.
+    """
+    shown = min(count, max(1, room))
     first = max(0, min(cursor - shown // 2, count - shown))
-    return range(first, first + shown)
+    places = list(range(first, first + shown))
+    if pinned is None or pinned in places or shown < 2:
+        return places
+    places.remove(places[-1] if cursor != places[-1] else places[0])
+    return [pinned, *places]
+
+
+def more_columns(hidden: int, ink: Inks) -> list[Line]:
+    """How many columns are out of sight, and what brings them there."""
+    if hidden <= 0:
+        return []
+    noun = "run" if hidden == 1 else "runs"
+    return [[], [(f" {hidden} {noun} more: ", ink.muted), ("← →", ink.key), (" moves on", ink.muted)]]
 
 
 def _key_width(width: int) -> int:
@@ -43,7 +57,8 @@ def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], w
     """
     if not found.runs:
         return [[(" These runs are no longer there.", ink.warning)]]
-    shown = columns_shown(len(found.runs), width, cursor)
+    base = next((place for place, run in enumerate(found.runs) if run.id == found.baseline), None)
+    shown = columns_in_sight(len(found.runs), (width - _key_width(width) - 1) // (_LEAST + 1), cursor, base)
     wide = max(_LEAST, min(_MOST, (width - _key_width(width) - 1) // max(1, len(shown)) - 1))
     table = _Table(found, shown, _key_width(width), wide, colours, cursor, ink)
     metrics = _ordered(found.table["metrics"])
@@ -56,11 +71,7 @@ def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], w
     lines += [table.setting(key, row) for key, row in settings.items()]
     rest = [(key, row) for key, row in metrics if not _is_first(key)]
     lines += [[], *table.head("more scores"), *table.metrics(rest)] if rest else []
-    hidden = len(found.runs) - len(shown)
-    if hidden:
-        noun = "run" if hidden == 1 else "runs"
-        lines += [[], [(f" {hidden} {noun} more: ", ink.muted), ("← →", ink.key), (" moves on", ink.muted)]]
-    return lines
+    return lines + more_columns(len(found.runs) - len(shown), ink)
 
 
 def _is_first(key: str) -> bool:
@@ -94,7 +105,14 @@ class _Table:
     """Rows of one column a run."""
 
     def __init__(
-        self, found: Comparison, shown: range, key: int, wide: int, colours: Sequence[Style], cursor: int, ink: Inks
+        self,
+        found: Comparison,
+        shown: Sequence[int],
+        key: int,
+        wide: int,
+        colours: Sequence[Style],
+        cursor: int,
+        ink: Inks,
     ) -> None:
         self.found, self.shown, self.key, self.wide = found, shown, key, wide
         self.colours, self.cursor, self.ink = colours, cursor, ink

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import ClassVar
 
-from rich.style import Style
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.message import Message
-from textual.screen import Screen
-from textual.strip import Strip
-from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from tui.comparison import Comparison, ComparisonStore
 from tui.comparison_lines import as_table, comparison_lines
 from tui.plots.chart import Chart, Curve, Mark
-from tui.plots.inks import style_of
 from tui.scores import parted
+from tui.screens.compare_views import ViewsScreen
 from tui.series import XAxis
 from tui.text import number, safe
 from tui.theme import inks, symbol
+from tui.widgets.compared_runs import RunsLine, runs_line
 from tui.widgets.footer import Footer
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.table import Line, entitle, to_strip
-
-if TYPE_CHECKING:
-    from tui.app import DltuiApp
+from tui.widgets.table import entitle
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
 _AXES = (XAxis.EPOCH, XAxis.STEP, XAxis.TIME)
-_REPORT_SECONDS = 120
 
 
 class ComparisonRead(Message):
@@ -51,32 +42,7 @@ class ComparisonRead(Message):
         return isinstance(message, ComparisonRead)
 
 
-class RunsLine(Widget):
-    """The compared runs in the colours of their curves, the one that keys act on marked."""
-
-    DEFAULT_CSS = "RunsLine { height: 1; background: $background; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line: Line = []
-
-    @property
-    def plain(self) -> str:
-        """The line as text."""
-        return "".join(text for text, _ in self._line).rstrip()
-
-    def show(self, line: Line) -> None:
-        """Show another line; the same is not repainted."""
-        if line != self._line:
-            self._line = line
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """The line."""
-        return to_strip(self._line if y == 0 else [], self.size.width, self.rich_style)
-
-
-class CompareScreen(Screen[None]):
+class CompareScreen(ViewsScreen):
     """The screen of several runs."""
 
     AUTO_FOCUS = "LinesPane"
@@ -104,37 +70,33 @@ class CompareScreen(Screen[None]):
     CompareScreen #second { display: none; }
     CompareScreen.-wide #second.-used { display: block; }
     CompareScreen LinesPane { height: 1fr; width: 1fr; padding: 0; }
-    CompareScreen.-wide LinesPane { width: 9fr; border: round $border-blurred; }
+    CompareScreen.-wide #tables { width: 9fr; }
+    CompareScreen.-wide LinesPane { border: round $border-blurred; }
     CompareScreen.-wide LinesPane:focus { border: round $border; }
     """
 
     def __init__(self, ids: Sequence[str]) -> None:
         super().__init__()
         self._ids = tuple(ids)
-        self.cursor = 0
         self.hidden: set[str] = set()
         self.names: tuple[str, ...] = ()
         """The series that are drawn, where they were chosen."""
         self.axis, self.smoothing, self.log_y = XAxis.EPOCH, 0.0, False
         self._leaving, self._wake = threading.Event(), threading.Event()
-        self._reporting = False
-
-    @property
-    def dltui(self) -> DltuiApp:
-        """The app, typed."""
-        return cast("DltuiApp", self.app)
 
     def compose(self) -> ComposeResult:
         """The runs, their curves, the tables."""
         self.store = ComparisonStore(self.dltui.store.runs, self._ids)
-        self.comparison: Comparison | None = None
         self.runs_line, self.pane = RunsLine(), LinesPane(id="tables")
         self.charts = (Chart(id="first"), Chart(id="second"))
+        views, view_pane = self.compose_views()
         yield self.runs_line
+        yield views
         with Container(id="compared"):
             with Container(id="charts"):
                 yield from self.charts
             yield self.pane
+        yield view_pane
         yield Footer()
 
     def on_mount(self) -> None:
@@ -158,11 +120,11 @@ class CompareScreen(Screen[None]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What the thread died of is said, and reading goes on."""
-        if event.state is not WorkerState.ERROR or event.worker.group != "compare":
+        if event.state is not WorkerState.ERROR or not event.worker.group.startswith("compare"):
             return
         error = event.worker.error
         self.dltui.notify(f"{type(error).__name__}: {error}", title="A run could not be read", severity="error")
-        if not self._leaving.is_set():
+        if event.worker.group == "compare" and not self._leaving.is_set():
             self.set_timer(2.0, self.watch_runs)
 
     @on(ComparisonRead)
@@ -178,43 +140,19 @@ class CompareScreen(Screen[None]):
         if found is None or not self.is_mounted:
             return
         self.cursor = min(self.cursor, max(0, len(found.runs) - 1))
-        self.runs_line.show(self._runs_line(found))
+        width = self.size.width or self.app.size.width
+        self.runs_line.show(runs_line(found, self.cursor, self.colours(found), self.hidden, width, inks(self.app)))
         for chart, name in zip(self.charts, (*self._drawn(found), "", "")[:2], strict=True):
             self._dress(chart, name, found)
         self.pane.show(
-            lambda width, ink: comparison_lines(found, self.cursor, self._colours(found), width, ink), top=False
+            lambda width, ink: comparison_lines(found, self.cursor, self.colours(found), width, ink), top=False
         )
         watched = "; ".join(found.missing)
         entitle(self.pane, "differences and scores", f"no longer there: {watched}" if watched else "")
+        self.show_view()
 
     def _drawn(self, found: Comparison) -> tuple[str, ...]:
         return self.names or found.drawn_first()
-
-    def _colours(self, found: Comparison) -> list[Style]:
-        return [style_of(self.app, f"curve-{place}") for place in range(len(found.runs))]
-
-    def _runs_line(self, found: Comparison) -> Line:
-        """Of many runs those around the marked one."""
-        ink, width = inks(self.app), self.size.width or self.app.size.width
-        parts: list[Line] = []
-        for place, (run, colour) in enumerate(zip(found.runs, self._colours(found), strict=True)):
-            style = ink.faint if run.id in self.hidden else colour
-            star = f" {symbol('star')}" if run.id == found.baseline else ""
-            state = symbol(run.status)
-            chosen = ink.cursor if place == self.cursor else Style()
-            parts.append([(f" {state} ", ink.state(run.status) + chosen), (f"{run.id}{star} ", style + chosen)])
-        first, used = self.cursor, 0
-        while first and used + _cells(parts[first : self.cursor + 1]) < width * 2 // 3 - 12:
-            first -= 1
-            used = 0
-        head: Line = [(" Compare ", ink.strong)]
-        name = ""
-        if found.runs:
-            run = found.runs[self.cursor]
-            name = safe(f"{run.info.experiment} {run.marks.name}".strip())
-        line = [*head, *(cell for part in parts[first:] for cell in part)]
-        room = width - _cells([line]) - 2
-        return [*line, (f"  {safe(name, room)}" if room > 8 else "", ink.muted)]
 
     def _dress(self, chart: Chart, name: str, found: Comparison) -> None:
         curves, marks = [], []
@@ -257,20 +195,16 @@ class CompareScreen(Screen[None]):
             self.cursor = (self.cursor + by) % len(self.comparison.runs)
             self._show()
 
-    def _chosen(self) -> str | None:
-        found = self.comparison
-        return found.runs[self.cursor].id if found is not None and found.runs else None
-
     def action_hide(self) -> None:
         """Hide the marked run's curve, or show it, and go on to the next."""
-        run = self._chosen()
+        run = self.marked()
         if run is not None:
             self.hidden ^= {run}
             self.action_choose(1)
 
     def action_baseline(self) -> None:
         """Measure the others against the marked run."""
-        run = self._chosen()
+        run = self.marked()
         if run is not None:
             self.store.baseline = run
             self._wake.set()
@@ -313,7 +247,7 @@ class CompareScreen(Screen[None]):
 
     def action_open(self) -> None:
         """Open the marked run."""
-        run = self._chosen()
+        run = self.marked()
         if run is not None:
             self.dltui.open_run(run)
 
@@ -327,49 +261,11 @@ class CompareScreen(Screen[None]):
         """Go back."""
         self.call_later(self.dltui.action_back)
 
-    # the journal
-
     def action_report(self) -> None:
         """Write a journal page of these runs, the baseline first."""
-        if self.comparison is None or not self.comparison.runs or self._reporting:
-            return
-        ids = [run.id for run in self.comparison.runs]
-        first = self.comparison.baseline
-        self._reporting = True
-        self.dltui.notify("writing the page…", timeout=3)
-        self._write_report([first, *(run for run in ids if run != first)] if first in ids else ids)
+        from tui.journal import write_page
 
-    @work(thread=True, exit_on_error=False, group="report")
-    def _write_report(self, ids: list[str]) -> None:
-        from tui.data_reader import engine_command, engine_environment
-
-        store = self.dltui.store
-        command = engine_command("--runs", str(store.root), "report", *ids, "--json")
-        said: tuple[str, bool]
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                                  cwd=store.cwd, env=engine_environment(), timeout=_REPORT_SECONDS)  # fmt: skip
-            said = _report_words(done)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            said = str(error), False
-        self.app.call_from_thread(self._reported, *said)
-
-    def _reported(self, words: str, good: bool) -> None:
-        self._reporting = False
-        title = "Journal page written" if good else "The page could not be written"
-        self.dltui.notify(words, title=title, severity="information" if good else "error", timeout=10)
-
-
-def _report_words(done: subprocess.CompletedProcess[str]) -> tuple[str, bool]:
-    """What is said of a command that was to write a page, and whether it did."""
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
-        return "\n".join(lines[:3]).removeprefix("engine: "), False
-    written: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return f"{written['markdown']}\n{written['html']}", True
-
-
-def _cells(lines: Sequence[Line]) -> int:
-    from rich.cells import cell_len
-
-    return sum(cell_len(text) for line in lines for text, _ in line)
+        found = self.comparison
+        if found is not None:
+            ids = [run.id for run in found.runs]
+            write_page(self.dltui, sorted(ids, key=lambda run: run != found.baseline))

@@ -25,6 +25,7 @@ from engine.resume import limits, resume
 from engine.runs import Run, RunsFolder, load_run
 from engine.settings import Settings
 from engine.start import WORKER, start, take_device
+from engine.words import template
 
 __all__ = [
     "LaunchRequest",
@@ -182,8 +183,7 @@ def write_folder(
 def write_notes(paths: RunPaths, request: LaunchRequest) -> None:
     """Begin the run's journal entry; one that is there already stays as it is."""
     motivation = "\n\n".join(text for text in (request.settings.motivation.strip(), request.note.strip()) if text)
-    title = f"# {paths.id} · {request.experiment}\n\n"
-    text = f"{title}## Motivation\n\n{motivation}\n\n## Results\n\n\n\n## Interpretation\n\n"
+    text = template(f"{paths.id} · {request.experiment}", motivation)
     with contextlib.suppress(FileExistsError), open(paths.notes, "x", encoding="utf-8", errors="replace") as file:
         file.write(text)
 

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from benchmarks.make_runs import Maker
 from engine.lineage import lineage, whole_series
 from engine.plotting import read_curve
-from engine.report.gather import SECTIONS, sections
+from engine.report.gather import sections
 from engine.report.html import as_html
 from engine.report.markdown import code, escaped
 from engine.runs import RunsFolder
 from engine.series import SeriesWriter
+from engine.words import SECTIONS
 from tests.helpers import engine_json, run_engine
 
 HOSTILE = "<script>alert(1)</script> | `x` **b** [a](javascript:alert(2)) \x1b[31m $x^2$"

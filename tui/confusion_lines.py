@@ -18,7 +18,7 @@ from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.run_data import styled
 from tui.widgets.table import Line
 
-MOST_CHANGES = 200
+MOST_CHANGES = 40
 """Pairs listed."""
 _LABEL = 14
 _BESIDE = 100

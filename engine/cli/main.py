@@ -47,7 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "mark": ("marking", "Star, tag, name or archive runs."),
         "note": ("marking", "Write into a run's journal entry."),
         "report": ("reporting", "Write a journal page of runs, with figures."),
-        "journal": ("reporting", "Begin an entry that spans runs."),
+        "journal": ("reporting", "Journal entries that span runs: list, begin."),
         "prune": ("marking", "Delete checkpoints but the best and the last."),
         "rm": ("marking", "Move runs to the trash."),
         "restore": ("marking", "Bring runs back from the trash."),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.common import Place, json_option, runs_argument, verb
-from engine.cli.output import say, say_json
+from engine.cli.common import Place, complete_runs, json_option, runs_argument, verb
+from engine.cli.output import Column, ago, iso, note, say, say_json, say_table
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,14 +34,52 @@ def report_(place: Place, runs: tuple[str, ...], title: str, output: str | None,
 
 
 @verb("journal")
-@click.argument("title", metavar="TITLE")
-@runs_argument
+@click.argument("title", metavar="[TITLE]", default="")
+@click.argument("runs", metavar="[RUN...]", nargs=-1, shell_complete=complete_runs)
+@click.option("--render", is_flag=True, help="Make the HTML page of the entry TITLE anew, after edits.")
 @json_option
-def journal_(place: Place, title: str, runs: tuple[str, ...], as_json: bool) -> None:
-    """Begin a journal entry that spans runs, under a title; to be gone on with in an editor."""
-    if not title.strip():
-        raise UsageError("the title is empty", hint='engine journal "Does weight decay help?" e0001 e0002')
-    _say(_write(place, runs, title.strip(), None, False), as_json)
+def journal_(place: Place, title: str, runs: tuple[str, ...], render: bool, as_json: bool) -> None:
+    """Begin a journal entry under a title, of the runs it spans; to be gone on with in an editor.
+
+    Without a title the entries are listed, the one written last first.
+    """
+    if render:
+        _render(place, title, as_json)
+    elif not title and not runs:
+        _list(place, as_json)
+    elif runs and title.strip():
+        _say(_write(place, runs, title.strip(), None, False), as_json)
+    else:
+        from engine.journal import begin
+
+        path = begin(place.runs, title)
+        say_json({"markdown": str(path), "html": None, "figures": []}) if as_json else say(str(path))
+
+
+def _render(place: Place, name: str, as_json: bool) -> None:
+    from engine.journal import find_entry, render
+
+    path = render(find_entry(place.runs, name).path)
+    say_json({"html": str(path)}) if as_json else say(str(path))
+
+
+def _list(place: Place, as_json: bool) -> None:
+    from engine.journal import entries, folder_of
+
+    found = entries(place.runs)
+    if as_json:
+        say_json([{"title": entry.title, "runs": entry.runs, "changed": iso(entry.changed), "markdown": str(entry.path),
+                   "html": str(entry.html) if entry.html.exists() else None} for entry in found])  # fmt: skip
+        return
+    if not found:
+        note(f"there are no entries in {folder_of(place.runs)}: engine journal TITLE RUN... begins one")
+        return
+    columns = [Column("changed", least=10), Column("title", least=16), Column("runs"), Column("file", least=16)]
+    say_table(columns, [[ago(entry.changed), entry.title, _few(entry.runs), entry.path.name] for entry in found])
+
+
+def _few(runs: tuple[str, ...]) -> str:
+    return " ".join(runs[:4]) + (f" +{len(runs) - 4}" if len(runs) > 4 else "")
 
 
 def _write(place: Place, runs: tuple[str, ...], title: str, target: Path | None, force: bool) -> Written:

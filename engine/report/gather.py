@@ -13,8 +13,8 @@ from engine.index import flatten
 from engine.jsonio import number, plain, read_json
 from engine.runs import Run
 from engine.settings import DataOptions, Settings
+from engine.words import SECTIONS
 
-SECTIONS = ("Motivation", "Results", "Interpretation")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _UNTOLD = ("description", "motivation", "tags", "device")

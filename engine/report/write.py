@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from engine.errors import RunError, UsageError
+from engine.journal import folder_of, free, stem_of
 from engine.jsonio import write_bytes
 from engine.report.figures import draw
 from engine.report.gather import gather
 from engine.report.html import as_html
 from engine.report.markdown import markdown
 from engine.runs import Run, RunsFolder
-
-FOLDER = "journal"
-"""Of the runs folder: entries that span runs."""
-_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ def write_report(
         UsageError: the file is there already: words that people wrote into it would be lost.
         RunError: the folder cannot be written.
     """
-    path = target if target is not None else _free(runs_folder.root / FOLDER, _stem(runs, title))
+    path = target if target is not None else free(folder_of(runs_folder), _stem(runs, title))
     pages = (path, path.with_suffix(".html"))
     for page in pages:
         if page.exists() and not force:
@@ -76,16 +70,4 @@ def _write(runs_folder: RunsFolder, runs: Sequence[Run], title: str, path: Path)
 
 def _stem(runs: Sequence[Run], title: str) -> str:
     """The name of a page's file: the day and its title, or else its runs."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    named = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:_LONGEST].strip("-")
-    ids = runs[0].id if len(runs) == 1 else f"{runs[0].id}-{runs[-1].id}"
-    return f"{time.strftime('%Y-%m-%d')}-{named or ids}"
-
-
-def _free(folder: Path, stem: str) -> Path:
-    """A name that is not taken yet."""
-    path, number = folder / f"{stem}.md", 1
-    while path.exists() or path.with_suffix(".html").exists():
-        number += 1
-        path = folder / f"{stem}-{number}.md"
-    return path
+    return stem_of(title, runs[0].id if len(runs) == 1 else f"{runs[0].id}-{runs[-1].id}")

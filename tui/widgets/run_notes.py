@@ -1,67 +1,50 @@
-"""notes.md of a run, as it was written; the person's own editor changes it."""
+"""notes.md of a run: why, what came out, what it means; read as Markdown, written in place."""
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from textual import on
+from textual.app import ComposeResult
 
-from textual.binding import Binding, BindingType
-
-from engine.errors import EngineError
+from engine.words import template
 from tui.run_store import RunSnapshot
-from tui.text import safe, wrap
 from tui.theme import Inks
-from tui.widgets.run_tab import LinesTab, notice
+from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.table import Line
-
-COMFORTABLE = 100
-"""Text is not set wider than this."""
+from tui.widgets.words_pane import WordsPane
 
 
-class NotesTab(LinesTab):
-    """The journal entry of a run: why, what came out, what it means."""
+class NotesTab(RunTab):
+    """The journal entry of a run."""
 
     NAME = "notes"
     TITLE = "Notes"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e", "edit", "edit", id="run.notes.edit", tooltip="Edit notes.md in your editor ($EDITOR)"),
-    ]
 
-    def content(self, snapshot: RunSnapshot) -> object:
-        """The text as it was read."""
-        return snapshot.notes
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: object = None
 
-    def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
-        """The text."""
-        return notes_lines(snapshot, width, ink)
+    def compose(self) -> ComposeResult:
+        """The words."""
+        self.words = WordsPane()
+        self.words.refused = lambda: self.run_screen.read_only()
+        yield self.words
 
-    def action_edit(self) -> None:
-        """Give the terminal to the editor."""
-        from tui.app import DltuiApp
-        from tui.editing import editor, run_editor
-
-        if reason := self.run_screen.read_only():
-            self.app.notify(reason, severity="warning")
+    def show(self, snapshot: RunSnapshot) -> None:
+        """Show the text, unless it is the one on screen."""
+        if not self.is_mounted or snapshot.notes is self._shown:
             return
-        try:
-            run_editor(cast(DltuiApp, self.app), editor(), self.store.paths.notes)
-        except EngineError as error:
-            self.run_screen.complain(error)
+        self._shown = document = snapshot.notes
+        self.words.template = template(f"{snapshot.info.run or self.store.paths.id} · {snapshot.info.experiment}")
+        text = str(document.content or "")
+
+        def empty(width: int, ink: Inks) -> list[Line]:
+            if document.problem:
+                return notice(document.problem, width, ink, bad=True)
+            return notice("There are no notes yet: e writes them here, E opens your editor.", width, ink)
+
+        self.words.show(self.store.paths.notes, text, None if text.strip() else empty)
+
+    @on(WordsPane.Stored)
+    def _stored(self, message: WordsPane.Stored) -> None:
+        message.stop()
         self.run_screen.look_again()
-
-
-def notes_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
-    """The text line by line, headings strong; empty sections say so."""
-    document = snapshot.notes
-    if document.problem:
-        return notice(document.problem, width, ink, bad=True)
-    text = str(document.content or "")
-    if not text.strip():
-        return notice("There are no notes yet: e opens your editor.", width, ink)
-    lines: list[Line] = []
-    room = min(COMFORTABLE, width - 2)
-    for raw in text.splitlines():
-        heading = raw.startswith("#")
-        indent = len(raw) - len(raw.lstrip(" "))
-        for row in wrap(safe(raw), max(8, room - indent), 400) or [""]:
-            lines.append([(" " * (1 + indent), ink.text), (row, ink.strong if heading else ink.text)])
-    return lines

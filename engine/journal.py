@@ -69,13 +69,18 @@ def _entry(path: Path, head: str, changed: float) -> Entry:
 
 
 def find_entry(runs: RunsFolder, name: str) -> Entry:
-    """The entry of a file's name, with or without its ending.
+    """The entry of a file's name, with or without its day and its ending.
 
     Raises:
         NotFoundError: there is none.
+        UsageError: several entries are called so.
     """
     known = {entry.path.stem: entry for entry in entries(runs)}
     stem = Path(name).name.removesuffix(".md").removesuffix(".html")
+    called = [one for one in known if one.partition("-")[2].endswith(f"-{stem}")]
+    if stem not in known and len(called) > 1:
+        raise UsageError(f"{len(called)} entries are called {name!r}", hint=", ".join(called[:10]))
+    stem = called[0] if stem not in known and called else stem
     if stem not in known:
         raise NotFoundError(f"there is no journal entry {name!r} in {folder_of(runs)}", hint=nearest(stem, list(known)))
     return known[stem]

@@ -78,6 +78,7 @@ class DltuiApp(App[None]):
         ),
         Binding("2", "go('runs')", "Runs", show=False, id="app.runs", tooltip="Show all runs"),
         Binding("3", "go('devices')", "Devices", show=False, id="app.devices", tooltip="Show the CPU and the GPUs"),
+        Binding("J", "journal", "Journal", show=False, id="app.journal", tooltip="Show and edit the journal entries"),
         Binding("question_mark,f1", "help", "help", show=False, id="app.help", tooltip="Show the keys that work here"),
         Binding(
             "ctrl+t",
@@ -261,6 +262,13 @@ class DltuiApp(App[None]):
         """Leave a screen that stands on another; on a main screen nothing happens."""
         if len(self.screen_stack) > 1:
             self.pop_screen()
+
+    def action_journal(self) -> None:
+        """Show the journal entries."""
+        from tui.screens.journal import JournalScreen
+
+        if not isinstance(self.screen, JournalScreen):
+            self.push_screen(JournalScreen())
 
     def action_help(self) -> None:
         """Show the keys of the present screen."""

@@ -161,7 +161,8 @@ class _Setter:
         self._gap()
         widths = _squeezed([[_cells(cell) for cell in row] for row in rows], self._room())
         for row in rows:
-            self._row(row, widths, right)
+            if any(row):  # a head may be empty
+                self._row(row, widths, right)
 
     def _row(self, row: Sequence[Line], widths: Sequence[int], right: Sequence[bool]) -> None:
         """A row; cells that do not fit go on below."""

@@ -26,6 +26,7 @@ class RequestsScreen(Screen[None]):
                 tooltip="Stop the run after a checkpoint; while it is stopping, stop it at once"),
         Binding("c", "checkpoint", "checkpoint now", id="run.checkpoint", tooltip="Ask the worker to save one now"),
         Binding("r", "resume", "resume", id="run.resume", tooltip="Go on from its last checkpoint, or for longer"),
+        Binding("R", "report", "report", show=False, id="run.report", tooltip="Write a journal page of this run"),
         Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="All findings and warnings"),
     ]  # fmt: skip
 
@@ -168,6 +169,12 @@ class RequestsScreen(Screen[None]):
         from tui.screens.run_findings import FindingsScreen
 
         self.app.push_screen(FindingsScreen(self.snapshot))
+
+    def action_report(self) -> None:
+        """Write a journal page of this run."""
+        from tui.journal import write_page
+
+        write_page(self.dltui, [self.run_id])
 
     # checkpoints
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,9 +12,9 @@ from engine.class_scores import changes, compare_classes, models_tested
 from engine.code_diff import compare_code
 from engine.runs import Run, RunsFolder
 from engine.scored import Scored, read_scored, splits_to_compare
+from tests.compare_world import CLASSES, change, commits_of, evaluate, git, launched
 from tests.helpers import engine_json, run_engine
 
-CLASSES = ["ash", "birch", "cedar"]
 FIRST = [[8, 2, 0], [1, 9, 0], [0, 0, 10]]
 SECOND = [[9, 1, 0], [5, 5, 0], [0, 0, 10]]
 
@@ -31,22 +28,6 @@ def folder(tmp_path: Path) -> RunsFolder:
     for run, confusion in (("e0001", FIRST), ("e0002", SECOND), ("e0003", FIRST)):
         evaluate(tmp_path / "runs" / run, confusion)
     return RunsFolder(tmp_path / "runs")
-
-
-def evaluate(run: Path, confusion: list[list[int]], classes: list[str] = CLASSES, **more: Any) -> None:
-    """Make this the run's one evaluation."""
-    for path in (run / "evaluation").iterdir():
-        path.unlink()
-    content = {"split": "test", "epoch": 3.0, "step": 600, "checkpoint": "best", "count": sum(map(sum, confusion)),
-               "classes": classes, "confusion": confusion, "metrics": {}, "samples": []}  # fmt: skip
-    (run / "evaluation" / "test-00000600.json").write_text(json.dumps(content | more))
-    data = json.loads((run / "data.json").read_text())
-    (run / "data.json").write_text(json.dumps(data | {"fingerprint": "f"}))
-
-
-def change(run: Path, name: str, **fields: Any) -> None:
-    """Change a JSON file of a run."""
-    (run / name).write_text(json.dumps(json.loads((run / name).read_text()) | fields))
 
 
 def of(folder: RunsFolder, *ids: str) -> list[Run]:
@@ -198,21 +179,6 @@ def project(tmp_path: Path, folder: RunsFolder) -> Path:
     return path
 
 
-def git(path: Path, *arguments: str) -> str:
-    """Run git as somebody."""
-    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", *arguments]
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return subprocess.run(command, cwd=path, env=env, check=True, capture_output=True, text=True).stdout
-
-
-def launched(folder: RunsFolder, run: str, path: Path | str, commit: str | None, patch: str = "", **more: Any) -> None:
-    """Have the run say so."""
-    entry = None if commit is None else {"commit": commit, "dirty": bool(patch), "untracked": [], **more}
-    change(folder.root / run, "run.json", folder=str(path), cwd=str(path), git=entry)
-    if patch:
-        (folder.root / run / "code.patch").write_text(patch)
-
-
 def patch_of(project: Path, commit: str, text: str) -> str:
     """What `git diff` says of a working copy with this text."""
     git(project, "checkout", "-q", commit)
@@ -220,10 +186,6 @@ def patch_of(project: Path, commit: str, text: str) -> str:
     patch = git(project, "diff", "HEAD", "--binary")
     git(project, "checkout", "-qf", "-")
     return patch
-
-
-def commits_of(project: Path) -> list[str]:
-    return git(project, "log", "--reverse", "--format=%H").split()
 
 
 def test_commits_are_compared(folder: RunsFolder, project: Path) -> None:

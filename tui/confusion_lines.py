@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from textual.app import App
 
 from engine.class_scores import Change, ClassComparison, changes
@@ -43,7 +43,7 @@ def confusion_lines(app: App[Any], found: ClassComparison, run: str, width: int,
     difference = _difference(app, base, other, found_changes, width, ink)
     left = max(_cells(line) for line in difference) + 3
     listed = _changes(app, found_changes, base.run, other.run, min(width, 90), ink)
-    if left + _cells(listed[-1]) + 1 <= width:
+    if left + max(map(_cells, listed)) + 1 <= width:
         lines += _beside(difference, listed, left, ink)
     else:
         lines += [*difference, [], *listed]
@@ -89,15 +89,26 @@ def _difference(
         shown = _most_changed(names, found, room)
         lines.append([(f" the {len(shown)} of {len(names)} classes that changed most", ink.muted)])
     lines.append([(pad(" true", label + 2), ink.muted), ("answered", ink.muted)])
-    # cut without an ellipsis: two letters say more than one and a mark
-    heads = [pad(safe(name)[: cell - 1], cell, right=True) for name in shown]
-    lines.append([(" " * (label + 2), ink.text), *((head, ink.muted) for head in heads)])
+    heads = "".join(pad(head, cell, right=True) for head in _heads(shown, cell - 1))
+    lines.append([(" " * (label + 2), ink.text), (heads, ink.muted)])
     largest = max(abs(change.difference) for change in found)
     for true in shown:
         line: Line = [(f" {pad(safe(true, label), label)} ", ink.text)]
         line += [_signed(app, values.get((true, predicted)), largest, cell, ink) for predicted in shown]
         lines.append(line)
     return lines
+
+
+def _heads(names: Sequence[str], width: int) -> list[str]:
+    """Names above narrow columns: their beginnings, or where those are alike their ends.
+
+    They are cut without an ellipsis: two letters say more than one and a mark.
+    """
+    plain = [safe(name) for name in names]
+    begins = [set_cell_size(name, min(width, cell_len(name))) for name in plain]
+    if len(set(begins)) >= len(set(plain)) / 2:
+        return begins
+    return [name[-width:] if name.isascii() else begin for name, begin in zip(plain, begins, strict=True)]
 
 
 def _most_changed(names: Sequence[str], found: Sequence[Change], count: int) -> list[str]:

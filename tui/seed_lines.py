@@ -17,7 +17,7 @@ from tui.widgets.table import Column, Line, arrange, draw_row
 _COLUMNS = (
     Column("group", "group", 14, 26),
     Column("n", "n", 2, right=True, rank=3),
-    Column("mean", "mean ± sd", 15, 18, right=True),
+    Column("mean", "mean ± sd", 17, 19, right=True),
     Column("difference", "difference", 10, right=True, rank=1),
     Column("interval", "95 % interval", 19, right=True, rank=4),
     Column("p", "p", 7, right=True, rank=2),
@@ -77,7 +77,7 @@ def _cells(
     group: Group, metric: str, test: Contrast | None, ink: Inks, better: Style, worse: Style
 ) -> dict[str, tuple[str, Style]]:
     deviation = group.deviation(metric)
-    spread = f" ± {number(deviation, 4)}" if deviation is not None else ""
+    spread = f" ± {_deviation(group.mean(metric), deviation)}" if deviation is not None else ""
     cells = {"n": (f"{len(group.runs)}", ink.muted), "mean": (f"{number(group.mean(metric))}{spread}", ink.text)}
     if test is None:
         return cells
@@ -92,6 +92,13 @@ def _cells(
         cells["interval"] = (f"{signed(test.low)} … {signed(test.high)}", ink.muted)
     cells["p"] = (p_text(test.p), ink.text if real else ink.muted)
     return cells
+
+
+def _deviation(mean: float, deviation: float) -> str:
+    """With as many decimals as the mean, where that says something."""
+    if 1e-3 <= abs(mean) < 10 and 5e-5 <= deviation < 1e-3:
+        return f"{deviation:.4f}"
+    return number(deviation)
 
 
 def signed(value: float) -> str:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.make_runs import Maker
+from engine.jsonio import read_json
 from engine.lineage import lineage, whole_series
 from engine.plotting import read_curve
 from engine.report.gather import sections
@@ -149,12 +150,14 @@ def test_an_entry_that_spans_runs_has_a_title(world: Path) -> None:
 
 def test_seeds_come_with_mean_and_deviation(world: Path) -> None:
     for run, value in (("e0002", 0.5), ("e0003", 0.7)):
-        edit(world, run, lambda info: info.update(group="g", parent=None))
+        seed = {"settings": read_json(world / f"runs/{run}/run.json")["settings"] | {"seed": int(run[-1])}}
+        edit(world, run, lambda info, seed=seed: info.update(parent=None, **seed))  # type: ignore[misc]
         edit(world, run, lambda state, value=value: state["metrics"].update({"test/accuracy": value}), "state.json")  # type: ignore[misc]
     done = run_engine("report", "e0001", "e0002", "e0003", "-o", "page.md", cwd=world)
     assert done.returncode == 0, done.stderr
-    found = {row[2]: row[3] for row in rows((world / "page.md").read_text(), "Repeated runs")}
-    assert found["test/accuracy"] == "0.6000 ± 0.1414"
+    found = {row[2]: row[3:] for row in rows((world / "page.md").read_text(), "Repeated runs")}
+    assert found["test/accuracy"][0] == "0.6000 ± 0.1414"
+    assert "one seed of" in found["test/accuracy"][-1]
 
 
 def test_a_page_of_one_run_that_has_logged_nothing(world: Path) -> None:

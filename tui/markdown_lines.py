@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 COMFORTABLE = 100
 """Text is not set wider than this; tables and code may be."""
-MOST_PARSED = 100_000
-"""Characters beyond which a text is shown as it was written: parsing would hold up the keys."""
+MOST_PARSED = 300_000
+"""Characters beyond which a text is shown as it was written."""
 _BOLD, _ITALIC, _STRUCK = Style(bold=True), Style(italic=True), Style(strike=True)
 _LEAST = 6
 """Cells that a column of a table keeps."""
@@ -159,10 +159,13 @@ class _Setter:
                 if len(rows) == 1:
                     right.append("right" in str(token.attrGet("style") or ""))
         self._gap()
-        widths = _squeezed([[_cells(cell) for cell in row] for row in rows], self._room())
+        most = max(1, self._room() // (_LEAST + 2))
+        widths = _squeezed([[_cells(cell) for cell in row[:most]] for row in rows], self._room())
         for row in rows:
             if any(row):  # a head may be empty
-                self._row(row, widths, right)
+                self._row(row[:most], widths, right)
+        if max(map(len, rows), default=0) > most:
+            self._add([(f"{max(map(len, rows)) - most} columns more are on the HTML page", self.ink.muted)])
 
     def _row(self, row: Sequence[Line], widths: Sequence[int], right: Sequence[bool]) -> None:
         """A row; cells that do not fit go on below."""

@@ -1,33 +1,23 @@
-"""What a journal page tells of its runs, as data: facts, settings, differences, groups, and the words of notes.md."""
+"""What a journal page tells of its runs, as data: facts, settings, differences, seeds, and the words of notes.md."""
 
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine.compare import compare
 from engine.index import flatten
-from engine.jsonio import number, plain, read_json
+from engine.jsonio import plain, read_json
 from engine.runs import Run
 from engine.settings import DataOptions, Settings
+from engine.significance import Significance, significance
 from engine.words import SECTIONS
 
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _UNTOLD = ("description", "motivation", "tags", "device")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs of one group (seeds, folds, values of a matrix) with the same settings but for seed and fold."""
-
-    name: str
-    runs: tuple[str, ...]
-    metrics: dict[str, tuple[float, float]]
-    """Mean and standard deviation, n - 1 in its denominator."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +35,8 @@ class Page:
     """Of each metric the runs' values, test and best ones."""
     data: list[str]
     """A sentence for each data set."""
-    groups: list[Group] = field(default_factory=list)
+    repeated: Significance | None = None
+    """What runs that differ in their seeds alone tell; None where there are none."""
     words: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Section of notes.md to (run, text)."""
 
@@ -66,7 +57,7 @@ def gather(runs: Sequence[Run], title: str = "") -> Page:
         differences={key: row for key, row in compared["settings"].items() if key not in _UNTOLD},
         metrics=_metrics(compared["metrics"]),
         data=list(dict.fromkeys(filter(None, map(_data, runs)))),
-        groups=_groups(runs),
+        repeated=_repeated(runs),
         words={section: _words(runs, section) for section in SECTIONS},
     )
 
@@ -121,28 +112,9 @@ def _data(run: Run) -> str:
     return f"{found.get('name')}: {splits}" + (f" (fingerprint {fingerprint})" if fingerprint else "")
 
 
-def _groups(runs: Sequence[Run]) -> list[Group]:
-    """Runs that differ in seed or fold alone, two or more."""
-    found: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if run.info.group:
-            variant = {k: v for k, v in flatten(run.info.settings) if k not in ("seed", "data.fold")}
-            found.setdefault((run.info.group, repr(sorted(variant.items(), key=lambda item: item[0]))), []).append(run)
-    return [_group(members) for members in found.values() if len(members) > 1]
-
-
-def _group(members: Sequence[Run]) -> Group:
-    values: dict[str, list[float]] = {}
-    for run in members:
-        best = run.state.best or {}
-        own = {f"best {best.get('monitor')}": number(best.get("value"))} if best else {}
-        own |= {key: number(v) for key, v in run.state.metrics.items() if key.startswith("test/")}
-        for key, value in own.items():
-            if value is not None:
-                values.setdefault(key, []).append(value)
-    complete = {key: given for key, given in values.items() if len(given) == len(members)}
-    spread = {key: (statistics.fmean(given), statistics.stdev(given)) for key, given in complete.items()}
-    return Group(members[0].info.experiment, tuple(run.id for run in members), spread)
+def _repeated(runs: Sequence[Run]) -> Significance | None:
+    found = significance(runs)
+    return found if any(len(group.runs) > 1 for group in found.groups) else None
 
 
 # ------------------------------------------------------------------------------------------------------------- notes.md

@@ -10,6 +10,7 @@ from typing import Any
 from engine.jsonio import encode, number
 from engine.report.gather import Page
 from engine.runs import Run
+from engine.significance import Group, Significance
 from engine.text import printable
 
 Figures = Sequence[tuple[str, str]]
@@ -40,7 +41,7 @@ def markdown(page: Page, figures: Figures = ()) -> str:
         _differences(page),
         *([_settings(page)] if page.differences and len(page.differences) > 1 else []),
         *([_metrics(page)] if page.metrics and len(page.runs) > 1 else []),
-        *([_groups(page)] if page.groups else []),
+        *([_repeated(page.repeated)] if page.repeated else []),
         *([_figures(figures)] if figures else []),
         _words(page, "Results"),
         _words(page, "Interpretation"),
@@ -175,14 +176,29 @@ def _delta(value: float | None, base: float | None) -> str:
     return "" if value is None or base is None else f" ({value - base:+.4f})"
 
 
-def _groups(page: Page) -> str:
+def _repeated(found: Significance) -> str:
+    """Mean and deviation of each group, and whether it differs from the first one by more than chance."""
+    head = ["experiment", "runs", "metric", "mean ± standard deviation", "difference", "95 % interval", "p", ""]
     rows = [
-        [escaped(group.name), ", ".join(group.runs), escaped(key), f"{mean:.4f} ± {deviation:.4f}"]
-        for group in page.groups
-        for key, (mean, deviation) in group.metrics.items()
+        [escaped(group.name), ", ".join(group.runs), escaped(key), *_spread(found, group, key)]
+        for key in found.metrics
+        for group in found.groups
+        if key in group.values
     ]
-    head = ["experiment", "runs", "metric", "mean ± standard deviation"]
-    return f"## Repeated runs\n\n{table(head, rows, right=[3])}"
+    names = dict.fromkeys(test.test for test in found.contrasts if test.test)
+    told = [*(f"Tested by {name}." for name in names), *(f"{words}." for words in found.told)]
+    return "\n\n".join(["## Repeated runs", table(head, rows, right=[3, 4, 5, 6]), *map(escaped, told)])
+
+
+def _spread(found: Significance, group: Group, key: str) -> list[str]:
+    deviation = group.deviation(key)
+    mean = _value(group.mean(key)) + ("" if deviation is None else f" ± {deviation:.4f}")
+    test = next((one for one in found.contrasts if one.group == group.name and one.metric == key), None)
+    if test is None:
+        return [mean, "", "", "", ""]
+    between = "" if test.low is None or test.high is None else f"{test.low:+.4f} … {test.high:+.4f}"
+    p = "" if test.p is None else "< 0.001" if test.p < 0.001 else f"{test.p:.3f}"
+    return [mean, f"{test.difference:+.4f}", between, p, test.verdict]
 
 
 def _figures(figures: Figures) -> str:

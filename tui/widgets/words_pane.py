@@ -26,6 +26,9 @@ from tui.widgets.table import Line, entitle
 if TYPE_CHECKING:
     from tui.app import DltuiApp
 
+SHORT = 6_000
+"""Characters of a text that is set at once."""
+
 
 class WordsEditor(TextArea, inherit_bindings=True):
     """A text field for Markdown: it does not blink, and nothing pasted into it acts on the terminal."""
@@ -113,6 +116,8 @@ class WordsPane(Container):
         """Asked why the file must not be changed; an empty answer means that it may."""
         self._builder: Callable[[int, Inks], list[Line]] = lambda _width, _ink: []
         self._text = ""
+        self._set: tuple[tuple[str, int, Inks] | None, list[Line]] = (None, [])
+        """The lines of a long text, and what they were made of."""
         self._session: _Session | None = None
         """What is being edited; None while nothing is."""
 
@@ -149,9 +154,27 @@ class WordsPane(Container):
         self.pane.show(self._builder, top=moved)
 
     def _markdown(self, width: int, ink: Inks) -> list[Line]:
+        """The text, set; a long one by a thread, until when what was set before stands there."""
         from tui.markdown_lines import markdown_lines
 
-        return markdown_lines(self._text, width, ink)
+        if len(self._text) <= SHORT:
+            return markdown_lines(self._text, width, ink)
+        wanted = (self._text, width, ink)
+        if self._set[0] != wanted:
+            self._set_later(*wanted)
+        return self._set[1] if self._set[0] is not None and self._set[0][0] == self._text else []
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="words-set")
+    def _set_later(self, text: str, width: int, ink: Inks) -> None:
+        from tui.markdown_lines import markdown_lines
+
+        lines = markdown_lines(text, width, ink)
+        self.app.call_from_thread(self._take_set, (text, width, ink), lines)
+
+    def _take_set(self, of: tuple[str, int, Inks], lines: list[Line]) -> None:
+        if of[0] == self._text and self.is_mounted:
+            self._set = of, lines
+            self.pane.show(self._builder, top=False)
 
     def _tell_change(self, session: _Session, text: str) -> None:
         changed = text not in (session.base.text, self.editor.text)

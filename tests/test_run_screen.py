@@ -218,10 +218,10 @@ async def test_notes_are_shown_and_edited_outside(runs: Path, monkeypatch: pytes
     monkeypatch.setattr("tui.editing.run_editor", lambda app, command, path, line=1: edited.append((command, path)))
     async with opened(runs) as (pilot, _):
         await press(pilot, "8")
-        await seen(pilot, "# Motivation")
+        await seen(pilot, "Motivation")
         (runs / "e0001" / "notes.md").write_text("# Results\n\nIt works.\n")
         await seen(pilot, "It works.")
-        await press(pilot, "e")
+        await press(pilot, "E")
         assert edited == [(["ed"], runs / "e0001" / "notes.md")]
 
 

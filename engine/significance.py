@@ -24,6 +24,7 @@ MAIN = ("accuracy", "macro_f1", "cer", "rmse", "r2", "bits_per_character", "loss
 _VARYING = ("seed", "data.fold")
 """What may differ between runs of one group."""
 _WORDS = ("description", "motivation", "tags", "device")
+_MOST_WORDS = 24
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,9 +130,27 @@ def _key(run: Run, flat: Mapping[str, Any]) -> str:
 
 
 def _names(firsts: Sequence[Run]) -> list[str]:
-    """The experiments; where two groups are of one, with their first run."""
+    """The experiments; where two groups are of one, with what sets them apart, or else with their first run."""
     names = [run.info.experiment or run.id for run in firsts]
-    return [name if names.count(name) == 1 else f"{name} ({run.id})" for name, run in zip(names, firsts, strict=True)]
+    alike = {name: [run for own, run in zip(names, firsts, strict=True) if own == name] for name in names}
+    return [
+        name if len(alike[name]) == 1 else f"{name} {_apart(run, alike[name])}"
+        for name, run in zip(names, firsts, strict=True)
+    ]
+
+
+def _apart(run: Run, others: Sequence[Run]) -> str:
+    """One or two settings that differ between runs: `lr 0.01`; the run's id where it takes more."""
+    flat = [dict(flatten(other.info.settings)) for other in others]
+    keys = [key for key in dict.fromkeys(key for own in flat for key in own) if key not in (*_VARYING, *_WORDS)]
+    differing = [key for key in keys if any(own.get(key) != flat[0].get(key) for own in flat)]
+    own = dict(flatten(run.info.settings))
+    words = " ".join(f"{key.rpartition('.')[2]} {_shown(own.get(key))}" for key in differing)
+    return words if 0 < len(differing) < 3 and len(words) <= _MOST_WORDS else f"({run.id})"
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _group(name: str, own: Mapping[str, Run]) -> Group:

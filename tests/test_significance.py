@@ -102,7 +102,7 @@ def test_values_without_any_spread() -> None:
 def test_groups_are_by_settings_without_seed_and_words() -> None:
     found = significance(runs_of({0.1: [0.9, 0.91, 0.92], 0.01: [0.93, 0.94]}))
     assert [group.runs for group in found.groups] == [("e0001", "e0002", "e0003"), ("e0004", "e0005")]
-    assert [group.name for group in found.groups] == ["digits (e0001)", "digits (e0004)"]
+    assert [group.name for group in found.groups] == ["digits lr 0.1", "digits lr 0.01"]
     assert found.groups[0].mean("test/accuracy") == pytest.approx(0.91)
     assert found.groups[0].deviation("test/accuracy") == pytest.approx(0.01)
     assert "test/loss" not in found.metrics, "it is not a number"

@@ -75,8 +75,9 @@ def compare_(
     _say_significance(tested, models)
     if classes:
         _say_classes(by_class)
+    said: dict[object, str] = {}
     for diff in changed:
-        _say_code(diff)
+        _say_code(diff, said.setdefault((diff.parts, diff.summary), diff.run))
 
 
 def _by_class(found: list[Run], split: str) -> ClassComparison:
@@ -236,11 +237,15 @@ def _colour(better: bool) -> str:
 # ------------------------------------------------------------------------------------------------------------- code
 
 
-def _say_code(found: CodeDiff) -> None:
+def _say_code(found: CodeDiff, first: str) -> None:
+    """The differences; those that were said of another run already are not said again."""
     say()
     say(paint(f"code of {found.base} and {found.run}: {found.summary}", "bold"))
     for words in found.told:
         say(f"  {printable(words)}")
+    if first != found.run and found.parts:
+        say(f"  as {first}'s")
+        return
     for part in found.parts:
         say()
         say(printable(part.title))

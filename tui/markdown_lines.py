@@ -22,6 +22,8 @@ MOST_PARSED = 300_000
 _BOLD, _ITALIC, _STRUCK = Style(bold=True), Style(italic=True), Style(strike=True)
 _LEAST = 6
 """Cells that a column of a table keeps."""
+_LONG_WORD = 16
+"""A longer word may be broken before other columns are made narrower than theirs."""
 
 
 def markdown_lines(text: str, width: int, ink: Inks) -> list[Line]:
@@ -160,7 +162,7 @@ class _Setter:
                     right.append("right" in str(token.attrGet("style") or ""))
         self._gap()
         most = max(1, self._room() // (_LEAST + 2))
-        widths = _squeezed([[_cells(cell) for cell in row[:most]] for row in rows], self._room())
+        widths = _squeezed([row[:most] for row in rows], self._room())
         for row in rows:
             if any(row):  # a head may be empty
                 self._row(row[:most], widths, right)
@@ -255,10 +257,21 @@ def _broken(word: str, width: int) -> list[str]:
     return [*pieces, word] if word else pieces
 
 
-def _squeezed(rows: Sequence[Sequence[int]], room: int) -> list[int]:
-    """Widths of columns that fit, the widest made narrower first."""
+def _squeezed(rows: Sequence[Sequence[Line]], room: int) -> list[int]:
+    """Widths of columns that fit: the widest made narrower first, and words broken only where nothing else helps."""
     count = max((len(row) for row in rows), default=0)
-    widths = [max([1, *(row[i] for row in rows if i < len(row))]) for i in range(count)]
-    while widths and sum(widths) + 2 * count > room and max(widths) > _LEAST:
-        widths[widths.index(max(widths))] -= 1
+    columns = [[row[i] for row in rows if i < len(row)] for i in range(count)]
+    widths = [max([1, *map(_cells, column)]) for column in columns]
+    words = [max([_LEAST, *(_longest(cell) for cell in column)]) for column in columns]
+    for least in ([min(word, _LONG_WORD) for word in words], [_LEAST] * count):
+        while sum(widths) + 2 * count > room:
+            spare = [width - low for width, low in zip(widths, least, strict=True)]
+            if max(spare, default=0) <= 0:
+                break
+            wide = max((width, i) for i, width in enumerate(widths) if spare[i] > 0)[1]
+            widths[wide] -= 1
     return widths
+
+
+def _longest(cell: Line) -> int:
+    return max((cell_len(word) for text, _ in cell for word in text.split()), default=0)

@@ -78,9 +78,10 @@ class JournalScreen(Screen[None]):
     JournalScreen #journal { height: 1fr; layout: vertical; }
     JournalScreen.-wide #journal { layout: horizontal; }
     JournalScreen EntryList { height: 2fr; width: 1fr; }
-    JournalScreen.-wide EntryList { height: 1fr; width: 2fr; max-width: 70; }
+    JournalScreen.-wide EntryList { height: 1fr; width: 1fr; max-width: 70; }
     JournalScreen WordsPane { height: 3fr; width: 1fr; }
-    JournalScreen.-wide WordsPane { height: 1fr; width: 3fr; }
+    JournalScreen.-wide WordsPane { height: 1fr; width: 2fr; }
+    JournalScreen WordsPane.-editing { border: none !important; padding: 0 !important; }
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from tui.widgets.table import Column, Line, arrange, draw_row
 _COLUMNS = (
     Column("group", "group", 14, 26),
     Column("n", "n", 2, right=True, rank=3),
-    Column("mean", "mean ± sd", 17, 19, right=True),
+    Column("mean", "mean", 17, 19, right=True),
     Column("difference", "difference", 10, right=True, rank=1),
     Column("interval", "95 % interval", 19, right=True, rank=4),
     Column("p", "p", 7, right=True, rank=2),
@@ -58,6 +58,7 @@ def _table(
     found: Significance, metric: str, arranged: list[tuple[Column, int]], ink: Inks, better: Style, worse: Style
 ) -> list[Line]:
     head = {column.key: (column.title, ink.muted) for column, _ in arranged}
+    head["mean"] = (f"mean {plus_minus()} sd", ink.muted)
     head["group"] = (safe(metric), ink.strong)
     lines: list[Line] = [[(" ", ink.text), *draw_row(arranged, head, ink.text)]]
     groups = [group for group in found.groups if metric in group.values]
@@ -77,7 +78,7 @@ def _cells(
     group: Group, metric: str, test: Contrast | None, ink: Inks, better: Style, worse: Style
 ) -> dict[str, tuple[str, Style]]:
     deviation = group.deviation(metric)
-    spread = f" ± {_deviation(group.mean(metric), deviation)}" if deviation is not None else ""
+    spread = f" {plus_minus()} {_deviation(group.mean(metric), deviation)}" if deviation is not None else ""
     cells = {"n": (f"{len(group.runs)}", ink.muted), "mean": (f"{number(group.mean(metric))}{spread}", ink.text)}
     if test is None:
         return cells
@@ -89,7 +90,7 @@ def _cells(
     cells["difference"] = (signed(test.difference), style)
     cells["verdict"] = (safe(verdict), style if real else ink.warning if "cannot tell" in verdict else ink.muted)
     if test.low is not None and test.high is not None:
-        cells["interval"] = (f"{signed(test.low)} … {signed(test.high)}", ink.muted)
+        cells["interval"] = (between(test.low, test.high), ink.muted)
     cells["p"] = (p_text(test.p), ink.text if real else ink.muted)
     return cells
 
@@ -101,9 +102,19 @@ def _deviation(mean: float, deviation: float) -> str:
     return number(deviation)
 
 
+def plus_minus() -> str:
+    """What stands before a deviation."""
+    return "+-" if ascii_mode() else "±"
+
+
 def signed(value: float) -> str:
     """A difference with its sign."""
     return f"{'+' if value >= 0 else ''}{number(value)}"
+
+
+def between(low: float, high: float) -> str:
+    """The ends of an interval."""
+    return f"{signed(low)} {'..' if ascii_mode() else '…'} {signed(high)}"
 
 
 def p_text(p: float | None) -> str:
@@ -151,7 +162,7 @@ def _model(test: ModelTest, width: int, ink: Inks, better: Style, worse: Style) 
         f"from {p_text(test.p_least)} to {p_text(test.p)}"
     )  # fmt: skip
     words = (
-        f"accuracy {signed(test.difference)} ({signed(test.low)} … {signed(test.high)}), McNemar's test p {p}, "
+        f"accuracy {signed(test.difference)} ({between(test.low, test.high)}), McNemar's test p {p}, "
         f"{test.count:,} {split_title(test.split)} samples"
     )
     rows = wrap(words, max(8, width - 6))

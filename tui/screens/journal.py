@@ -81,7 +81,6 @@ class JournalScreen(Screen[None]):
     JournalScreen.-wide EntryList { height: 1fr; width: 1fr; max-width: 70; }
     JournalScreen WordsPane { height: 3fr; width: 1fr; }
     JournalScreen.-wide WordsPane { height: 1fr; width: 2fr; }
-    JournalScreen WordsPane.-editing { border: none !important; padding: 0 !important; }
     """
 
     def __init__(self) -> None:
@@ -104,6 +103,7 @@ class JournalScreen(Screen[None]):
         yield Footer()
 
     def on_mount(self) -> None:
+        self.words.framed = True
         self.words.add_class("panel")
         entitle(self.listing, "Journal")
         self.watch_journal()

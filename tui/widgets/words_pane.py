@@ -112,6 +112,8 @@ class WordsPane(Container):
         self.path: Path | None = None
         self.template = ""
         """What an empty file begins with."""
+        self.framed = False
+        """Whether it has a border of its own; the field has one while it is edited."""
         self.refused: Callable[[], str] = str
         """Asked why the file must not be changed; an empty answer means that it may."""
         self._builder: Callable[[int, Inks], list[Line]] = lambda _width, _ink: []
@@ -206,6 +208,7 @@ class WordsPane(Container):
         self.editor.load_text(text)
         self._session = _Session(base, self.editor.text)
         self.set_class(True, "-editing")
+        self.set_class(False, "panel")
         self._tell_change(self._session, base.text)
         self.editor.focus()
         self.refresh_bindings()
@@ -244,6 +247,7 @@ class WordsPane(Container):
         focused = self.editor.has_focus
         self._session = None
         self.set_class(False, "-editing")
+        self.set_class(self.framed, "panel")
         self._text = text
         if text.strip():
             self._builder = self._markdown

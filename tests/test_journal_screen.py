@@ -155,7 +155,7 @@ async def test_a_key_asks_for_the_page_of_runs(
             await press(pilot, "space", "space")
         else:
             await seen(pilot, "e0002")
-        await press(pilot, "R")
+        await press(pilot, "B")
         await until(pilot, lambda: asked == [ids])
 
 

@@ -55,7 +55,7 @@ class CompareScreen(ViewsScreen):
         Binding("x", "axis", "axis", id="compare.axis", tooltip="Epochs, steps or time along x"),
         Binding("s", "smooth", "smooth", id="compare.smooth", tooltip="Smooth: not, a little, much, very much"),
         Binding("L", "log", "log", show=False, id="compare.log", tooltip="Logarithmic y-axis"),
-        Binding("R", "report", "report", id="compare.report", tooltip="Write a journal page of these runs"),
+        Binding("R,B", "report", "report", id="compare.report", tooltip="Write a journal page of these runs"),
         Binding("y", "copy", "copy", id="compare.copy", tooltip="Copy the tables to the clipboard, as Markdown"),
         Binding("enter", "open", "open", show=False, id="compare.open", tooltip="Open the marked run"),
         Binding("escape,backspace", "leave", "back", show=False, id="compare.back", tooltip="Go back to the list"),

@@ -138,7 +138,7 @@ class JournalScreen(Screen[None]):
         self.listing.empty = [
             [(" No entries yet", ink.muted), (f" in {folder}", ink.muted)],
             [],
-            [(" n", ink.key), (" begins one; ", ink.muted), ("R", ink.key), (" on runs writes their page", ink.muted)],
+            [(" n", ink.key), (" begins one; ", ink.muted), ("B", ink.key), (" on runs writes their page", ink.muted)],
         ]
         paths = [entry.path for entry in found.entries]
         place = paths.index(found.chosen) if found.chosen in paths else None

@@ -26,7 +26,7 @@ class RequestsScreen(Screen[None]):
                 tooltip="Stop the run after a checkpoint; while it is stopping, stop it at once"),
         Binding("c", "checkpoint", "checkpoint now", id="run.checkpoint", tooltip="Ask the worker to save one now"),
         Binding("r", "resume", "resume", id="run.resume", tooltip="Go on from its last checkpoint, or for longer"),
-        Binding("R", "report", "report", show=False, id="run.report", tooltip="Write a journal page of this run"),
+        Binding("B", "report", "page", show=False, id="run.report", tooltip="Write a journal page of this run"),
         Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="All findings and warnings"),
     ]  # fmt: skip
 

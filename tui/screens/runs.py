@@ -32,7 +32,9 @@ class RunsScreen(ShownRuns):
         Binding("m", "mark", "mark", id="runs.mark", tooltip="Star, tag, name or archive"),
         Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
         Binding("c", "compare", "compare", id="runs.compare", tooltip="Lay the selected runs beside each other"),
-        Binding("B", "report", "page", id="runs.report", tooltip="Write the journal page of the selected runs"),
+        Binding(
+            "B", "report", "page", show=False, id="runs.report", tooltip="Write the journal page of the selected runs"
+        ),
         Binding("d,delete", "trash", "trash", id="runs.trash", tooltip="Move to the trash; starred and live runs stay"),
         Binding("u", "undo", "undo", id="runs.undo", tooltip="Bring back what was last moved to the trash"),
         Binding("S", "stop", "stop", id="runs.stop", tooltip="Have the run save a checkpoint and stop"),

@@ -255,7 +255,9 @@ def test_changes_that_do_not_fit_are_compared_as_texts_beside_the_commits(folder
 @pytest.mark.parametrize("commit", ["--output=/tmp/x", "HEAD", "; rm", "x" * 40, ""])
 def test_a_commit_is_never_an_option(folder: RunsFolder, project: Path, commit: str) -> None:
     launched(folder, "e0002", project, commit)
-    assert compare_code(*of(folder, "e0001", "e0002")).same is None
+    found = compare_code(*of(folder, "e0001", "e0002"))
+    assert found.same is None
+    assert "the commit of e0002 is unknown" in found.summary
 
 
 def test_own_modules_and_versions_that_differ_are_told(folder: RunsFolder, project: Path) -> None:

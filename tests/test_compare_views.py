@@ -93,6 +93,8 @@ async def test_classes_stand_beside_each_other_with_their_differences(world: Pat
         assert first[5][0] in "+-"
         deltas = [max(abs(float(cell)) for cell in row.split()[5::2]) for row in rows]
         assert deltas == sorted(deltas, reverse=True)
+        await press(pilot, "y")
+        assert "★e0001" in pilot.app.clipboard
         await press(pilot, "n")
         await seen(pilot, "precision of each class")
         await press(pilot, "n", "n")

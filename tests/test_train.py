@@ -114,6 +114,11 @@ def test_evaluate_a_checkpoint_again(finished: Any) -> None:
     content = evaluate_run(run, "best", "test")
     assert content["metrics"] == pytest.approx(before["metrics"])
     assert content["checkpoint"] == "best"
+    right = content["right"]
+    assert len(right) == content["count"]
+    assert right.count("1") / len(right) == pytest.approx(content["metrics"]["accuracy"])
+    assert all((right[one["row"]] == "1") is (one["true"] == one["predicted"]) for one in content["samples"])
+    assert "right" not in read_json(finished.evaluation / "val-00000036.json"), "only the last one needs it"
     assert evaluate_run(run, "epoch-1", "train")["epoch"] == 1.0
     assert (finished.evaluation / "train-00000012.json").exists()
 

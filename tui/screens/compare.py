@@ -17,7 +17,7 @@ from tui.comparison import Comparison, ComparisonStore
 from tui.comparison_lines import as_table, comparison_lines
 from tui.plots.chart import Chart, Curve, Mark
 from tui.scores import parted
-from tui.screens.compare_views import ViewsScreen
+from tui.screens.compare_views import OVERVIEW, ViewsScreen
 from tui.series import XAxis
 from tui.text import number, safe
 from tui.theme import inks, symbol
@@ -56,7 +56,9 @@ class CompareScreen(ViewsScreen):
         Binding("s", "smooth", "smooth", id="compare.smooth", tooltip="Smooth: not, a little, much, very much"),
         Binding("L", "log", "log", show=False, id="compare.log", tooltip="Logarithmic y-axis"),
         Binding("R,B", "report", "report", id="compare.report", tooltip="Write a journal page of these runs"),
-        Binding("y", "copy", "copy", id="compare.copy", tooltip="Copy the tables to the clipboard, as Markdown"),
+        Binding(
+            "y", "copy", "copy", id="compare.copy", tooltip="Copy the tables, or what the view shows, to the clipboard"
+        ),
         Binding("enter", "open", "open", show=False, id="compare.open", tooltip="Open the marked run"),
         Binding("escape,backspace", "leave", "back", show=False, id="compare.back", tooltip="Go back to the list"),
     ]
@@ -252,8 +254,11 @@ class CompareScreen(ViewsScreen):
             self.dltui.open_run(run)
 
     def action_copy(self) -> None:
-        """Copy the tables, through the terminal (OSC 52)."""
-        if self.comparison is not None:
+        """Copy the tables, or the view in sight, through the terminal (OSC 52)."""
+        if self.view != OVERVIEW:
+            self.app.copy_to_clipboard(self.view_pane.plain)
+            self.dltui.notify("the view is copied, as text", timeout=3)
+        elif self.comparison is not None:
             self.app.copy_to_clipboard(as_table(self.comparison))
             self.dltui.notify("the tables are copied, as Markdown", timeout=3)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VIEWS = ("Overview", "Classes", "Confusion", "Seeds", "Code")
 OVERVIEW, CLASSES, CONFUSION, SEEDS, CODE = range(len(VIEWS))
 SCORES = ("f1", "precision", "recall")
-_OF_CHARTS = ("hide", "metric", "axis", "smooth", "log", "bands", "copy")
+_OF_CHARTS = ("hide", "metric", "axis", "smooth", "log", "bands")
 """Actions that mean the overview alone."""
 
 

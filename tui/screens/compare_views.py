@@ -49,7 +49,7 @@ class ViewsScreen(Screen[None]):
         ),
         Binding("c", f"view({CLASSES})", "classes", id="compare.classes",
                 tooltip="Scores of each class beside each other, with the differences to the baseline's"),
-        Binding("d", f"view({CONFUSION})", "confusion difference", id="compare.confusion",
+        Binding("d", f"view({CONFUSION})", "confusion", id="compare.confusion",
                 tooltip="Which classes the marked run takes for others more or less often than the baseline"),
         Binding("t", f"view({SEEDS})", "seeds", id="compare.seeds",
                 tooltip="Mean and deviation over seeds, and whether differences are more than chance"),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.jsonio import write_json
-from engine.parts import Parts, file_prefix
-from engine.records import RunPaths
+from engine.parts import Parts
+from engine.records import RunPaths, file_prefix
 from engine.samples import keep_images
 from engine.task import Evaluation
 

@@ -27,11 +27,6 @@ def prefix_of(split: str) -> str:
     return {"validation": "val", "train": "train_split"}.get(split, split)
 
 
-def file_prefix(split: str) -> str:
-    """What the evaluation files of a split begin with."""
-    return {"validation": "val"}.get(split, split)
-
-
 _MOST = 2048
 """Samples at once when evaluating, where the settings do not ask for more: a larger batch is no faster."""
 

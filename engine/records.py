@@ -26,6 +26,11 @@ ENDED: frozenset[str] = frozenset({"finished", "failed", "stopped", "lost", "unr
 ALIVE: frozenset[str] = frozenset({"starting", "running", "stopping"})
 
 
+def file_prefix(split: str) -> str:
+    """What the evaluation files of a split begin with."""
+    return {"validation": "val"}.get(split, split)
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """Every path in a run's folder; nobody else joins paths."""

@@ -17,13 +17,14 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.widgets import Static
 
+from engine.answers import confused_pairs
 from engine.series import SeriesWriter, series_path
 from tui.plots import ticks
 from tui.plots.bars import Bars, bar_text, bars_of, draw_bars
 from tui.plots.canvas import Canvas, column_extents
 from tui.plots.chart import Baseline, Chart, Curve, Mark, Plot
 from tui.plots.lines import plain
-from tui.plots.matrix import Matrix, confused_pairs, draw_matrix
+from tui.plots.matrix import Matrix, draw_matrix
 from tui.plots.plot import draw, short
 from tui.plots.ranges import x_range, y_range
 from tui.plots.sparkline import sparkline
@@ -410,7 +411,7 @@ def test_many_classes_become_percents_then_pairs() -> None:
     assert len(pairs) == 10
     assert "class-0 → class-1" in pairs[1].replace("  ", " ")
     assert pairs[-1] == "… 9 more pairs"
-    assert confused_pairs(counts)[0][2] == 50
+    assert confused_pairs(counts)[0].count == 50
 
 
 @settings(max_examples=80, deadline=None)

@@ -21,40 +21,27 @@ SECONDS = 600.0
 
 
 @dataclass
-class DataReader:
-    """Starts the process and takes its answer; a new question ends the one before."""
+class EngineProcess:
+    """One `engine` command at a time; starting another ends the one before."""
 
-    failures: dict[str, DataSummarised] = field(default_factory=dict)
-    """What could not be read, by experiment, so that it is not tried again and again."""
-    reading: str | None = None
     _process: subprocess.Popen[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, store: Store, name: str) -> DataSummarised | None:
-        """Summarise an experiment's data set; blocks. None when another question came between."""
+    def run(self, words: list[str], cwd: Path | None) -> tuple[int, str, str] | None:
+        """Run `engine WORDS`; blocks. Its exit code, stdout and stderr; None when another one was started meanwhile."""
         with self._lock:
             self._end()
-            process = self._process = _start(store, name)
-            self.reading = name
+            process = self._process = _start(words, cwd)
         try:
             out, err = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
             self.close()
-            return self._failed(name, f"the data was not read within {SECONDS:.0f} s", "R tries again")
+            return 124, "", f"the data was not read within {SECONDS:.0f} s\nR tries again"
         with self._lock:
             if self._process is not process:
                 return None
-            self._process = self.reading = None
-        if process.returncode == 0:
-            summary = _last_object(out)
-            if summary is not None:
-                return DataSummarised(name, summary)
-        return self._failed(name, *_said(err, process.returncode))
-
-    def _failed(self, name: str, error: str, hint: str) -> DataSummarised:
-        failure = DataSummarised(name, None, error, hint)
-        self.failures[name] = failure
-        return failure
+            self._process = None
+        return process.returncode, out, err
 
     def close(self) -> None:
         """End what runs."""
@@ -62,10 +49,44 @@ class DataReader:
             self._end()
 
     def _end(self) -> None:
-        process, self._process, self.reading = self._process, None, None
+        process, self._process = self._process, None
         if process is not None and process.poll() is None:
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGTERM)
+
+
+@dataclass
+class DataReader:
+    """Asks for the summaries of experiments; a new question ends the one before."""
+
+    failures: dict[str, DataSummarised] = field(default_factory=dict)
+    """What could not be read, by experiment, so that it is not tried again and again."""
+    reading: str | None = None
+    _engine: EngineProcess = field(default_factory=EngineProcess)
+
+    def read(self, store: Store, name: str) -> DataSummarised | None:
+        """Summarise an experiment's data set; blocks. None when another question came between."""
+        self.reading = name
+        done = self._engine.run([*place_words(store.root, store.file), "data", name, "--json"], store.cwd)
+        if done is None:
+            return None
+        self.reading = None
+        code, out, err = done
+        summary = last_object(out) if code == 0 else None
+        if summary is not None:
+            return DataSummarised(name, summary)
+        failure = self.failures[name] = DataSummarised(name, None, *said(err, code))
+        return failure
+
+    def close(self) -> None:
+        """End what runs."""
+        self.reading = None
+        self._engine.close()
+
+
+def place_words(root: Path, file: Path | None) -> list[str]:
+    """The options that say where runs and experiments are."""
+    return ["--runs", str(root), *([] if file is None else ["--file", str(file)])]
 
 
 def engine_command(*arguments: str) -> list[str]:
@@ -80,25 +101,23 @@ def engine_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path}
 
 
-def _start(store: Store, name: str) -> subprocess.Popen[str]:
-    words = ["--runs", str(store.root)]
-    if store.file is not None:
-        words += ["--file", str(store.file)]
+def _start(words: list[str], cwd: Path | None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        engine_command(*words, "data", name, "--json"),
+        engine_command(*words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         errors="replace",
-        cwd=store.cwd,
+        cwd=cwd,
         env=engine_environment(),
         start_new_session=True,
     )
 
 
-def _last_object(text: str) -> dict[str, Any] | None:
+def last_object(text: str) -> dict[str, Any] | None:
+    """What a command printed as JSON, where it is an object; of several the first."""
     import msgspec
 
     try:
@@ -110,7 +129,7 @@ def _last_object(text: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _said(text: str, code: int) -> tuple[str, str]:
+def said(text: str, code: int) -> tuple[str, str]:
     """Error and hint from what the command wrote to stderr: the first line says what, the rest what to do."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:

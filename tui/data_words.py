@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from rich.cells import cell_len
+
+from engine.balance import balance
 from engine.data_notes import strange_characters
 from engine.jsonio import number
 from tui.text import number as shown
@@ -15,6 +19,8 @@ from tui.widgets.table import Line
 NAMES = {" ": "space", "\n": "newline", "\t": "tab", "\r": "return", "\ufffd": "unknown"}
 """What characters that nobody sees are called."""
 FIGURES = ("mean", "deviation", "least", "most")
+IMBALANCED = 10.0
+"""From this ratio of the largest to the smallest class on it is said in the colour of warnings."""
 _CELLS = 11
 
 
@@ -26,6 +32,11 @@ def whole(value: Any) -> int:
 def table_of(value: Any) -> dict[str, Any]:
     """An object; empty for what is none."""
     return value if isinstance(value, dict) else {}
+
+
+def rows_of(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list, where it is one."""
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def form_of(summary: Mapping[str, Any]) -> str:
@@ -101,6 +112,47 @@ def quantity_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Li
 
 def _figure(value: Any) -> str:
     return shown(number(value))
+
+
+# -------------------------------------------------------------------------------------------------------------- balance
+
+
+def balance_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
+    """Imbalance ratio and effective number of classes of the first split, and of the others that are much unlike it."""
+    found = balance(summary)
+    names = summary.get("classes")
+    of = f" of {len(names):,}" if isinstance(names, list) else ""
+    lines: list[Line] = []
+    for split, values in found.items():
+        if lines and not _unlike(values, next(iter(found.values()))):
+            continue
+        ratio, effective = _known(values["imbalance"]), _known(values["effective"])
+        words: Line = [
+            ("imbalance ratio ", ink.muted),
+            (_ratio(ratio), ink.warning if ratio >= IMBALANCED else ink.text),
+            ("   effective number of classes ", ink.muted),
+            (f"{effective:.1f}", ink.text),
+            (f"{of}   {safe(split)}" if len(found) > 1 else of, ink.muted),
+        ]
+        if sum(cell_len(text) for text, _ in words) <= width:
+            lines.append(words)
+        else:
+            lines += [words[:2], [("effective number of classes ", ink.muted), *words[3:]]]
+    return lines
+
+
+def _unlike(values: Mapping[str, float | None], first: Mapping[str, float | None]) -> bool:
+    """Whether a split's balance is told beside that of the first one: a seeded cut is never exactly as even."""
+    ratio, effective = (_known(values[key]) / _known(first[key]) for key in ("imbalance", "effective"))
+    return not (0.67 < ratio < 1.5 and 0.95 < effective < 1.05)
+
+
+def _ratio(ratio: float) -> str:
+    return "infinite: a class has no samples" if ratio == math.inf else f"{ratio:,.1f}"
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 # ----------------------------------------------------------------------------------------------------------- duplicates

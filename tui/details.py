@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.style import Style
 
-from tui.data_words import class_counts, form_of, quantity_lines, table_of, told
+from tui.data_words import balance_lines, class_counts, form_of, quantity_lines, table_of, told
 from tui.scores import parted
 from tui.text import age, dash, fit, number, pad, percent, safe, setting, wrap
 from tui.theme import Inks, ascii_mode, symbol
@@ -197,6 +197,7 @@ def summary_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Lin
     if majority.get("class") is not None:
         words = f"always answering {safe(majority['class'])} scores {percent(majority.get('share'))}"
         lines.append([(fit(words, width), ink.warning)])
+    lines += balance_lines(summary, width, ink)
     lines += _warnings(summary, width, ink)
     return lines
 

@@ -164,6 +164,23 @@ class RunSnapshot:
         return str(best.get("monitor")), number(best["value"]), number(best.get("epoch")), whole
 
 
+def stepped(snapshot: RunSnapshot, chosen: EvaluationKey | None, by: int) -> EvaluationKey | None:
+    """The evaluation `by` steps on from the chosen one; None, which follows the newest, at the end."""
+    keys = snapshot.evaluations
+    if not keys:
+        return None
+    now = chosen or snapshot.evaluation_key
+    at = keys.index(now) if now in keys else len(keys) - 1
+    at = max(0, min(len(keys) - 1, at + by))
+    return None if at == len(keys) - 1 else keys[at]
+
+
+def best_of(snapshot: RunSnapshot) -> EvaluationKey | None:
+    """The evaluation of the best step; None where it was not kept."""
+    best = snapshot.state.best or {}
+    return next((key for key in snapshot.evaluations if key.step == best.get("step")), None)
+
+
 def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -285,7 +302,7 @@ class RunStore:
         changed = self._files["data"].update() if all_of_them or tab == "data" else False
         if tab in ("model", "notes"):
             changed |= self._files[tab].update()
-        if tab == "evaluation":
+        if tab in ("evaluation", "data"):
             changed |= self._evaluations.update(wants.evaluation)
         if tab == "checkpoints":
             changed |= self._update_checkpoints()

@@ -72,6 +72,8 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "times": ("×", "x"),
     "degree": ("°", " "),
     "tree": ("└", "`"),
+    "open": ("▾", "v"),
+    "closed": ("▸", ">"),
 }
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = " ▁▂▃▄▅▆▇█"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.balance import balance
 from engine.cli.common import Place, checkpoint_argument, complete_either, table_options, verb
 from engine.cli.output import Column, count_text, metric_text, note, say, say_csv, say_json, say_table
 from engine.errors import NotFoundError, UsageError, nearest
@@ -18,8 +22,7 @@ from engine.signatures import TASK, task_of_dataset
 from engine.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -40,15 +43,39 @@ def _complete_data(ctx: click.Context, parameter: click.Parameter, incomplete: s
 @click.option(
     "-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="An argument of the data set or experiment."
 )
+@click.option("--samples", type=click.IntRange(1), metavar="N", help="Show N rows of a split instead.")
+@click.option("--split", default="train", show_default=True, metavar="SPLIT", help="With --samples: of this split.")
+@click.option("--class", "label", metavar="CLASS", help="With --samples: of this class only.")
+@click.option("--start", type=click.IntRange(0), default=0, metavar="K", help="With --samples: pass over K of them.")
+@click.option("--png", type=click.Path(), metavar="DIR", help="With --samples: write their images to DIR.")
 @table_options
-def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
-    """Classes by split, shapes, the majority class, and duplicates across splits.
+def data_(
+    place: Place,
+    name: str,
+    overrides: tuple[str, ...],
+    samples: int | None,
+    split: str,
+    label: str | None,
+    start: int,
+    png: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Classes by split, shapes, the majority class, duplicates across splits, imbalance; or rows of a split.
 
     NAME is a data set (its own splits), an experiment or a run (their splits).
     """
-    summary = _summary(place, name, overrides)
+    if samples is not None:
+        from engine.cli.looking import say_rows
+        from engine.rows import Asked
+
+        asked = Asked({"val": "validation"}.get(split, split), label, start, samples)
+        say_rows(place, data_source(place, name, overrides), asked, png, as_json=as_json, as_csv=as_csv)
+        return
+    source = data_source(place, name, overrides)
+    summary = _summary(place, source)
     if as_json:
-        say_json({**summary, "name": name, "data": summary.get("name")})
+        say_json({**summary, "name": name, "data": summary.get("name"), "balance": balance(summary)})
         return
     if as_csv:
         splits = {split: content.get("classes") or {} for split, content in summary["splits"].items()}
@@ -60,17 +87,42 @@ def data_(place: Place, name: str, overrides: tuple[str, ...], as_json: bool, as
     say_data(summary)
 
 
-def _summary(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, Any]:
-    from pathlib import Path
+@dataclass
+class DataSource:
+    """The data that a name on the command line means."""
 
+    load: Callable[[], Settings]
+    folder: Path
+    """Where relative paths and the user's own data sets are found."""
+    own: bool = False
+    """The data set's own splits, not those of a run."""
+    run: Run | None = None
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """The settings, read when they are needed: a run's summary is shown without them."""
+        return self.load()
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """What tells its summary from others: the `data` table, with the task where that is no classification."""
+        settings = self.settings
+        return settings.data if settings.task == TASK else {**settings.data, "task": settings.task}
+
+
+def data_source(place: Place, name: str, overrides: tuple[str, ...]) -> DataSource:
+    """The data that NAME means: a data set's, an experiment's or a run's.
+
+    Raises:
+        NotFoundError: there is none of that name.
+    """
     from engine.experiments import resolve, settings_from_run
-    from engine.jsonio import read_json
     from engine.signatures import names, own_module
 
     if own_module("data", name) is not None or ":" in name:
-        return _of_data_set(place, name, overrides)
+        return DataSource(lambda: _data_set(place, name, overrides), place.folder, own=True)
     if name in {*place.experiments.experiments, *place.experiments.broken}:
-        return _of_settings(place, resolve(place.experiments, name, overrides), place.experiments.folder, own=False)
+        return DataSource(lambda: resolve(place.experiments, name, overrides), place.experiments.folder)
     try:
         run = place.find(name)
     except NotFoundError:
@@ -78,16 +130,20 @@ def _summary(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, A
             raise
         known = [*names("data"), *place.experiments.experiments]
         raise NotFoundError(f"no data set, experiment or run {name!r}", hint=nearest(name, known)) from None
-    try:
-        found = read_json(run.paths.data)
-    except (OSError, ValueError):
-        found = None
-    if isinstance(found, dict):
-        return found
-    return _of_settings(place, settings_from_run(run.info), Path(run.info.folder or "."), own=False)
+    return DataSource(lambda: settings_from_run(run.info), Path(run.info.folder or "."), run=run)
 
 
-def _of_data_set(place: Place, name: str, overrides: tuple[str, ...]) -> dict[str, Any]:
+def _summary(place: Place, source: DataSource) -> dict[str, Any]:
+    from engine.jsonio import read_json
+
+    found = None
+    if source.run is not None:
+        with contextlib.suppress(OSError, ValueError):
+            found = read_json(source.run.paths.data)
+    return found if isinstance(found, dict) else _of_settings(place, source)
+
+
+def _data_set(place: Place, name: str, overrides: tuple[str, ...]) -> Settings:
     from engine.settings import Settings
 
     table: dict[str, Any] = {"name": name}
@@ -97,7 +153,7 @@ def _of_data_set(place: Place, name: str, overrides: tuple[str, ...]) -> dict[st
             raise UsageError(f"-s {rule}: write KEY=VALUE")
         table[key.strip().removeprefix("data.")] = _value(text.strip())
     task = str(table.pop("task", "")) or task_of_dataset(name, place.folder)
-    return _of_settings(place, Settings(data=table, task=task), place.folder, own=True)
+    return Settings(data=table, task=task)
 
 
 def _value(text: str) -> Any:
@@ -110,11 +166,11 @@ def _value(text: str) -> Any:
         return text
 
 
-def _of_settings(place: Place, settings: Settings, folder: Path, *, own: bool) -> dict[str, Any]:
+def _of_settings(place: Place, source: DataSource) -> dict[str, Any]:
     from engine.summary import cached, store
 
-    table = settings.data if settings.task == TASK else {**settings.data, "task": settings.task}
-    summary = cached(place.runs, table, folder, data_dir=settings.data_dir, own=own)
+    settings, folder, own = source.settings, source.folder, source.own
+    summary = cached(place.runs, source.table, folder, data_dir=settings.data_dir, own=own)
     if summary is None:
         from engine import leaks
         from engine.splits import prepare, prepare_own
@@ -124,7 +180,7 @@ def _of_settings(place: Place, settings: Settings, folder: Path, *, own: bool) -
         summary = summarise(prepared)
         summary["near_duplicates"] = leaks.near(prepared, place.runs.own)
         if place.runs.root.is_dir():
-            store(place.runs, table, folder, summary, data_dir=settings.data_dir, own=own)
+            store(place.runs, source.table, folder, summary, data_dir=settings.data_dir, own=own)
     return summary
 
 
@@ -217,18 +273,15 @@ def _say_samples(content: dict[str, Any]) -> None:
 
 
 def _say_confusion(content: dict[str, Any]) -> None:
-    classes, confusion = content.get("classes") or [], content.get("confusion") or []
-    pairs = [
-        (count, classes[true], classes[answer])
-        for true, row in enumerate(confusion)
-        for answer, count in enumerate(row)
-        if count and true != answer
-    ]
+    from engine.answers import confused_pairs, confusion_of
+
+    counts, classes = confusion_of(content)
+    pairs = confused_pairs(counts)
     if pairs:
         say()
         say("most frequent mistakes")
-        for count, true, answer in sorted(pairs, key=lambda pair: -pair[0])[:5]:
-            say(f"  {count:>6,} × {printable(true)} taken for {printable(answer)}")
+        for pair in pairs[:5]:
+            say(f"  {pair.count:>6,} × {printable(classes[pair.true])} taken for {printable(classes[pair.predicted])}")
 
 
 @verb("predict")

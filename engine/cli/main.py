@@ -20,7 +20,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Experiments": {
         "list": ("listing", "The experiments, their runs and best scores."),
         "show": ("show", "Settings, layers and data of an experiment or a run."),
-        "data": ("evaluating", "Classes, shapes and duplicates of a data set."),
+        "data": ("evaluating", "Classes, balance, duplicates, rows of a data set."),
         "check": ("checking", "Are the settings right? Builds all and tries one batch."),
         "schema": ("box", "The JSON Schema of experiments.toml."),
     },
@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "log": ("showing", "What a run printed; -f follows."),
         "checkpoints": ("showing", "The checkpoints of a run."),
         "evaluate": ("evaluating", "Score a checkpoint on a split."),
+        "answers": ("looking", "What evaluations answered; classes most confused."),
         "predict": ("evaluating", "Let a run's model answer for given inputs."),
     },
     "Keep in order": {

@@ -199,7 +199,21 @@ def say_data(data: Any) -> None:
     lines.append(["  all", *[count_text(split.get("count")) for split in splits.values()], "", ""])
     columns = [Column("class", "  class"), *(Column(name, right=True) for name in splits)]
     say_table([*columns, Column("share", "share", right=True), Column("bar", " ")], lines)
+    _say_balance(data)
     _say_data_notes(data)
+
+
+def _say_balance(data: dict[str, Any]) -> None:
+    from engine.balance import balance
+
+    total = len(data.get("classes") or [])
+    for split, found in balance(data).items():
+        ratio, effective = number_text(_tenth(found["imbalance"])), number_text(_tenth(found["effective"]))
+        say(f"  {printable(split)}: imbalance ratio {ratio}, effective number of classes {effective} of {total}")
+
+
+def _tenth(value: float | None) -> float | None:
+    return value if value is None or value == float("inf") else round(value, 1)
 
 
 def _named(symbol: str) -> str:

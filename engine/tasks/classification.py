@@ -28,6 +28,8 @@ TRAINED = ("loss", "accuracy")
 MONITOR = "accuracy"
 
 Tensor = torch.Tensor
+MOST_KEPT = 100_000
+"""Samples of a split up to which an evaluation keeps its answer to each of them, as class numbers in one string."""
 
 
 class ClassLoss(Loss):
@@ -117,6 +119,8 @@ class Classification(Task):
         }
         if full:  # one character a sample: what pairs two runs' answers needs no more
             content["right"] = "".join("01"[right] for right in (answered == split.labels).tolist())
+        if len(answered) <= MOST_KEPT:
+            content["predicted"] = " ".join(map(str, answered.tolist()))
         return Evaluation(metrics, content)
 
     def _samples(

@@ -78,3 +78,16 @@ def shade_style(app: App[Any], color: str, share: float, back: Color | None = No
     if share <= 0:
         return Style.from_color(back.blend(fore, 0.45, 1.0).rich_color)
     return Style.from_color(ink.rich_color, ground.rich_color)
+
+
+def half_style(app: App[Any], upper: str, lower: str, back: Color | None = None) -> Style:
+    """An upper half block of two colours: each the name of a colour and how much of it, `bad-12`; empty is nothing."""
+    if back is None or back.ansi is not None or back.a < 1.0:
+        back = _background(app)
+    return Style.from_color(_shade(app, upper, back).rich_color, _shade(app, lower, back).rich_color)
+
+
+def _shade(app: App[Any], tone: str, back: Color) -> Color:
+    """`bad-12` as twelve twentieths of the way from the ground to the colour; the ground itself where empty."""
+    color, _, steps = tone.rpartition("-")
+    return back.blend(_color(app, color, back), int(steps) / 20, 1.0) if color else back

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
+from engine.answers import confused_pairs
 from tui.plots.bars import bar_text
 from tui.plots.lines import Line, Lines
 from tui.text import fit, pad, safe
@@ -121,15 +122,6 @@ def _shade(share: float, value: int) -> int:
     return max(6, round(100 * math.pow(share, 0.6)))
 
 
-def confused_pairs(counts: Counts) -> list[tuple[int, int, int, float]]:
-    """(true, predicted, count, share of the true class) of all confusions, the most frequent first."""
-    pairs = []
-    for true, row in enumerate(counts):
-        total = sum(row)
-        pairs += [(true, guess, int(n), n / total) for guess, n in enumerate(row) if n and guess != true]
-    return sorted(pairs, key=lambda pair: (-pair[2], -pair[3], pair[:2]))
-
-
 def draw_confused(
     counts: Counts, classes: Sequence[str], width: int, height: int | None = None, *, ascii_only: bool = False
 ) -> list[Line]:
@@ -145,13 +137,13 @@ def draw_confused(
     shown = pairs[: max(0, room if len(pairs) <= room else room - 1)]
     arrow = "->" if ascii_only else "→"
     names = [safe(name) for name in classes] + [str(index) for index in range(len(classes), len(counts))]
-    most = shown[0][2] if shown else 1
+    most = shown[0].count if shown else 1
     digits = len(f"{most:,}")
     label = min(max((cell_len(name) for name in names), default=1), max(3, (width - digits - 20) // 2))
-    for true, guess, count, part in shown:
-        text = f"{pad(fit(names[true], label), label)} {arrow} {pad(fit(names[guess], label), label)} "
-        numbers = f"{count:>{digits},} {100 * part:>5.1f} % "
-        bar = bar_text(count / most, max(0, min(30, width - cell_len(text) - len(numbers))), ascii_only=ascii_only)
+    for pair in shown:
+        text = f"{pad(fit(names[pair.true], label), label)} {arrow} {pad(fit(names[pair.predicted], label), label)} "
+        numbers = f"{pair.count:>{digits},} {100 * pair.share:>5.1f} % "
+        bar = bar_text(pair.count / most, max(0, min(30, width - cell_len(text) - len(numbers))), ascii_only=ascii_only)
         line: Line = [(text, "text", ""), (numbers, "muted", ""), (bar.rstrip(), "bad", "")]
         lines.append(line if cell_len(text) + len(numbers) <= width else [(fit(text + numbers, width), "text", "")])
     if len(shown) < len(pairs) and room > 0:

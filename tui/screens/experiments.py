@@ -60,6 +60,7 @@ class ExperimentsScreen(MainScreen):
             id="experiments.reload",
             tooltip="Read experiments.toml and the data of this one again",
         ),
+        Binding("v", "samples", "samples", show=False, id="experiments.samples", tooltip="Look at rows of its data"),
         Binding(
             "right,l",
             "focus_details",
@@ -322,6 +323,16 @@ class ExperimentsScreen(MainScreen):
             from tui.run_view import View
 
             self.dltui.show_runs(View(experiment=entry.name))
+
+    def action_samples(self) -> None:
+        """Browse the rows of the data of the experiment under the cursor."""
+        from tui.screens.rows import RowsScreen, source_of_experiment
+
+        shown = self._shown
+        if shown is None or shown.summary is None:
+            self.notify("Its data has not been read yet", severity="warning")
+            return
+        self.app.push_screen(RowsScreen(source_of_experiment(self.dltui, shown.name, shown.summary)))
 
     def action_reload(self) -> None:
         """Read file and data again."""

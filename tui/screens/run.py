@@ -20,6 +20,7 @@ from tui.widgets.run_header import FindingLine, RunHead, TabLine
 if TYPE_CHECKING:
     from textual.worker import Worker
 
+    from tui.run_parts import EvaluationKey
     from tui.widgets.run_tab import RunTab
 
 TITLES = ("Curves", "Data", "Evaluation", "Checkpoints", "Model", "Log", "Settings", "Notes", "System")
@@ -191,6 +192,11 @@ class RunScreen(RequestsScreen):
     def tab(self) -> RunTab | None:
         """The tab in sight."""
         return self._tabs.get(TITLES[self._active])
+
+    @property
+    def chosen_evaluation(self) -> EvaluationKey | None:
+        """The evaluation that the Evaluation tab was stepped to; None follows the newest."""
+        return getattr(self._tabs.get("Evaluation"), "chosen", None)
 
     def want(self, wants: Wants) -> None:
         """Have something else read, at once."""

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.cells import cell_len
 from textual.app import App
+from textual.binding import Binding, BindingType
 
-from tui.data_words import class_counts, class_names, form_of, kinds, leaks, no_leak, quantity_lines, told, whole
-from tui.plots.bars import bars_of, draw_bars
+from engine.jsonio import number as numeric
+from tui.data_words import (
+    balance_lines,
+    class_counts,
+    class_names,
+    form_of,
+    kinds,
+    leaks,
+    no_leak,
+    quantity_lines,
+    rows_of,
+    told,
+    whole,
+)
+from tui.plots.bars import Look, bars_of, draw_bars
 from tui.plots.inks import shade_style, style_of
 from tui.run_store import SPLITS as RENAMED
-from tui.run_store import RunSnapshot
-from tui.text import number, percent, safe, wrap
+from tui.run_store import RunSnapshot, Wants
+from tui.text import fit, number, percent, safe, wrap
 from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.run_tab import LinesTab, notice
+from tui.widgets.run_words import epochs
 from tui.widgets.table import Line
 
 if TYPE_CHECKING:
     from tui.plots.lines import Line as Pieces
 
 SPLITS = ("train", "validation", "test")
-WIDEST = 110
+WIDEST = 160
 """Bars are not drawn wider than this."""
 
 
@@ -39,22 +55,67 @@ def styled(app: App[Any], lines: list[Pieces], indent: str = " ") -> list[Line]:
     return [[(indent, style("", "")), *((text, style(color, tone)) for text, color, tone in line)] for line in lines]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """How the classes are shown: what the keys of the tab change."""
+
+    by_count: bool = True
+    """The most frequent first; else in the order of the classes."""
+    log: bool = False
+
+
 class DataTab(LinesTab):
-    """data.json, drawn."""
+    """data.json, drawn, with the scores of the chosen evaluation."""
 
     NAME = "data"
     TITLE = "Data"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "order", "order", id="run.data.order", tooltip="The classes by their count, or in their order"),
+        Binding("L", "log", "log", id="run.data.log", tooltip="Logarithmic bars: rare classes beside frequent ones"),
+        Binding("v", "samples", "samples", id="run.data.samples", tooltip="Rows of the data, by split and class"),
+    ]  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chosen = Chosen()
+
+    def wants(self) -> Wants:
+        """The evaluation that the Evaluation tab shows is read too: its scores stand beside the classes."""
+        return Wants(self.NAME, evaluation=self.run_screen.chosen_evaluation)
 
     def content(self, snapshot: RunSnapshot) -> object:
-        """data.json is written before the first step, once."""
-        return (snapshot.data, snapshot.alive, *(snapshot.baseline(prefix) for prefix in _prefixes(snapshot)))
+        """data.json is written before the first step, once; evaluations come and go."""
+        baselines = tuple(snapshot.baseline(prefix) for prefix in _prefixes(snapshot))
+        return (snapshot.data, snapshot.alive, snapshot.evaluation, self.chosen, *baselines)
 
     def lines(self, snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
         """All of it."""
-        return data_lines(self.app, snapshot, width, ink)
+        return data_lines(self.app, snapshot, width, ink, self.chosen)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There must be classes to order."""
+        return bool(class_counts(self.snapshot.data.table)) if action in ("order", "log") else True
+
+    def action_order(self) -> None:
+        """Order the classes otherwise."""
+        self._choose(replace(self.chosen, by_count=not self.chosen.by_count))
+
+    def action_log(self) -> None:
+        """Draw the bars on the other scale."""
+        self._choose(replace(self.chosen, log=not self.chosen.log))
+
+    def _choose(self, chosen: Chosen) -> None:
+        self.chosen = chosen
+        self.show(self.snapshot)
+
+    def action_samples(self) -> None:
+        """Browse the rows of the data."""
+        from tui.screens.samples import browse_run
+
+        browse_run(self.run_screen, data=True)
 
 
-def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
+def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, chosen: Chosen | None = None) -> list[Line]:
     """Everything data.json says, at a glance from the top."""
     document = snapshot.data
     if document.problem:
@@ -70,19 +131,41 @@ def data_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks) -> l
     lines += _leaks(table, width, ink)
     if table.get("note"):
         lines += [[(f" {line}", ink.muted)] for line in wrap(safe(table["note"]), min(100, width - 2), 4)]
-    lines.append([])
     table = {**table, "splits": _splits(table)}
     counts, room = class_counts(table), min(WIDEST, width - 2)
+    lines += [[(" ", ink.text), *line] for line in balance_lines(table, width - 2, ink)]
     if counts:
-        if form_of(table) == "tokens":
-            lines += [[(" how often each character is to be predicted", ink.muted)], []]
-        bars = bars_of(counts, class_names(table))
-        lines += styled(app, draw_bars(bars, room, splits=list(counts), ascii_only=ascii_mode()))
+        lines += _class_lines(app, snapshot, table, room, ink, chosen or Chosen())
     else:
+        lines.append([])
         figures = quantity_lines(table, room, ink)
         lines += [[(" ", ink.text), *line] for line in figures]
         lines += [] if figures else [[(" no classes: the targets are numbers", ink.muted)]]
     return lines
+
+
+def _class_lines(
+    app: App[Any], snapshot: RunSnapshot, table: dict[str, Any], width: int, ink: Inks, chosen: Chosen
+) -> list[Line]:
+    """A bar for each class and split, beside what the chosen evaluation scored on the class."""
+    counts, scores = class_counts(table), _scores(snapshot)
+    look = Look(chosen.log, scores, ("recall", "F1") if scores else (), every=True, ascii_only=ascii_mode())
+    words = "how often each character is to be predicted" if form_of(table) == "tokens" else "samples of each class"
+    words += ", most frequent first" if chosen.by_count else ", in the order of the classes"
+    words += "; logarithmic" if chosen.log else ""
+    if scores and (key := snapshot.evaluation_key):
+        epoch = numeric(snapshot.evaluation.table.get("epoch"))
+        when = f"epoch {epochs(epoch)}" if epoch == epoch else f"step {key.step:,}"
+        words += f"; recall and F1 on {safe(RENAMED.get(key.split, key.split))}, {when}"
+    bars = bars_of(counts, class_names(table), ordered=chosen.by_count)
+    title: list[Line] = [[], [(f" {fit(words, width)}", ink.muted)], []]
+    return title + styled(app, draw_bars(bars, width, splits=list(counts), look=look))
+
+
+def _scores(snapshot: RunSnapshot) -> dict[str, tuple[float, float]]:
+    """Recall and F1 of each class in the chosen evaluation."""
+    rows = rows_of(snapshot.evaluation.table.get("per_class"))
+    return {str(row.get("class", "")): (numeric(row.get("recall")), numeric(row.get("f1"))) for row in rows}
 
 
 def _prefixes(snapshot: RunSnapshot) -> list[str]:

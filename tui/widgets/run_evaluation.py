@@ -11,17 +11,19 @@ from textual.containers import Horizontal
 from textual.strip import Strip
 from textual.widget import Widget
 
+from engine.answers import confusion_of
 from engine.jsonio import number
+from tui.data_words import rows_of
 from tui.plots.matrix import draw_matrix
 from tui.run_parts import EvaluationKey
-from tui.run_store import RunSnapshot, Wants
+from tui.run_store import RunSnapshot, Wants, best_of, stepped
 from tui.scores import told
 from tui.text import dash, pad, safe
 from tui.text import number as shown
 from tui.theme import Inks, ascii_mode, inks
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.run_data import styled
-from tui.widgets.run_samples import generated_lines, rows_of, sample_lines
+from tui.widgets.run_samples import generated_lines, sample_lines
 from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.run_words import epochs, spread
 from tui.widgets.table import Line, to_strip
@@ -143,6 +145,10 @@ class EvaluationTab(RunTab):
             id="run.evaluation.far_forth",
             tooltip="A tenth of all evaluations forth",
         ),
+        Binding(
+            "m", "matrix", "matrix", id="run.evaluation.matrix", tooltip="The confusion matrix up close, and pairs"
+        ),
+        Binding("v", "samples", "samples", id="run.evaluation.samples", tooltip="Samples, mistakes first, over epochs"),
         Binding("p", "pane", "other pane", id="run.evaluation.pane", tooltip="Scroll the other pane"),
     ]
     DEFAULT_CSS = """
@@ -192,7 +198,7 @@ class EvaluationTab(RunTab):
 
     def _arrange(self) -> bool:
         """Stand scores beside a matrix, where there is one and room for both; whether that is another arrangement."""
-        beside = self.size.width >= WIDE and bool(confusion(self.snapshot.evaluation.table)[0])
+        beside = self.size.width >= WIDE and bool(confusion_of(self.snapshot.evaluation.table)[0])
         if beside == self.has_class("-beside"):
             return False
         if self.scores.has_focus and not beside:
@@ -211,7 +217,7 @@ class EvaluationTab(RunTab):
     def _matrix_width(self, snapshot: RunSnapshot) -> int:
         """What the matrix takes, so that the scores stand close to it."""
         most = self.size.width - SCORES
-        counts, classes = confusion(snapshot.evaluation.table)
+        counts, classes = confusion_of(snapshot.evaluation.table)
         drawn = draw_matrix(counts, classes, most - 4, ascii_only=ascii_mode()) if counts else []
         used = max((sum(cell_len(text) for text, _, _ in line) for line in drawn), default=0)
         return max(40, min(most, used + 4))
@@ -220,18 +226,17 @@ class EvaluationTab(RunTab):
         """There must be another evaluation, or another pane."""
         if action in ("step", "leap", "best"):
             return len(self.snapshot.evaluations) > 1
+        if action == "matrix":
+            return bool(self.snapshot.evaluation.table.get("confusion"))
+        if action == "samples":
+            return self.snapshot.evaluation_key is not None
         return self.has_class("-beside") if action == "pane" else True
 
     def action_step(self, by: int) -> None:
         """An earlier or a later evaluation; after the newest, follow the newest."""
-        keys = self.snapshot.evaluations
-        if not keys:
-            return
-        now = self.chosen or self.snapshot.evaluation_key
-        at = keys.index(now) if now in keys else len(keys) - 1
-        at = max(0, min(len(keys) - 1, at + by))
-        self.chosen = None if at == len(keys) - 1 else keys[at]
-        self.run_screen.want(self.wants())
+        if self.snapshot.evaluations:
+            self.chosen = stepped(self.snapshot, self.chosen, by)
+            self.run_screen.want(self.wants())
 
     def action_leap(self, tenths: int) -> None:
         """Far back or forth."""
@@ -239,11 +244,22 @@ class EvaluationTab(RunTab):
 
     def action_best(self) -> None:
         """The evaluation of the step that is the best so far."""
-        best = self.snapshot.state.best or {}
-        found = [key for key in self.snapshot.evaluations if key.step == best.get("step")]
-        if found:
-            self.chosen = found[0]
+        found = best_of(self.snapshot)
+        if found is not None:
+            self.chosen = found
             self.run_screen.want(self.wants())
+
+    def action_matrix(self) -> None:
+        """The confusion matrix on a screen of its own."""
+        from tui.screens.matrix import MatrixScreen
+
+        self.app.push_screen(MatrixScreen(self.snapshot, self.chosen))
+
+    def action_samples(self) -> None:
+        """Browse the samples."""
+        from tui.screens.samples import browse_run
+
+        browse_run(self.run_screen)
 
     def action_pane(self) -> None:
         """Give the keys for scrolling to the other pane."""
@@ -263,7 +279,7 @@ def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *,
     if document.problem:
         return notice(document.problem, width, ink, bad=True)
     table = document.table
-    counts, classes = confusion(table)
+    counts, classes = confusion_of(table)
     lines: list[Line] = []
     if counts:
         lines += [[], *styled(app, draw_matrix(counts, classes, width - 2, ascii_only=ascii_mode()))]
@@ -274,22 +290,6 @@ def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *,
     if alone:
         lines += score_lines(snapshot, width, ink)
     return lines
-
-
-def confusion(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
-    """The matrix and the classes' names; empty where it is no square of counts."""
-    rows, names = table.get("confusion"), table.get("classes")
-    if (
-        not isinstance(rows, list)
-        or not rows
-        or not all(isinstance(row, list) and len(row) == len(rows) for row in rows)
-    ):
-        return [], []
-    if not all(isinstance(value, (int, float)) and 0 <= value < 1e15 for row in rows for value in row):
-        return [], []
-    counts = [[int(value) for value in row] for row in rows]
-    known = [str(name) for name in names] if isinstance(names, list) else []
-    return counts, [known[i] if i < len(known) else str(i) for i in range(len(counts))]
 
 
 def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:

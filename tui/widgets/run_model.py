@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.data_words import whole
+from tui.layer_tree import Node, build_tree, holders, lines_of
 from tui.run_store import RunSnapshot
 from tui.text import dash, fit, safe, size
 from tui.theme import Inks, bar, inks, symbol
+from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
 from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.table import Column, Line, arrange, draw_row, to_strip
@@ -26,43 +30,51 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Layer:
-    """One row of the table."""
+class LayerTree(LineList[Node]):
+    """The modules, those in others below them."""
 
-    name: str
-    type: str
-    shape: str
-    parameters: int
-    trainable: int
-    share: float
-    reused: bool
-
-
-class LayerList(LineList[Layer]):
-    """The layers."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed: set[str] = set()
+        """The paths of modules whose own modules are hidden."""
+        self.searching = False
 
     def draw_title(self, width: int, ink: Inks) -> Line:
         """The columns' titles."""
         cells = {column.key: (column.title, ink.muted) for column in COLUMNS}
         return draw_row(arrange(COLUMNS, width - 1), cells, ink.text)
 
-    def draw_item(self, item: Layer, width: int, ink: Inks) -> Line:
-        """A layer; those without parameters in muted ink."""
+    def version(self, item: Node) -> int:
+        """A module that was opened or closed is drawn anew."""
+        return int(item.path in self.closed and not self.searching)
+
+    def draw_item(self, item: Node, width: int, ink: Inks) -> Line:
+        """A module; those without parameters in muted ink."""
         plain = ink.text if item.parameters else ink.muted
-        frozen = item.parameters and not item.trainable
         count = f"{item.parameters:,}" if item.parameters else dash()
         arranged = arrange(COLUMNS, width - 1)
         wide = next((w for column, w in arranged if column.key == "bar"), 0)
         cells = {
-            "name": (item.name, plain),
-            "type": (item.type + (" (frozen)" if frozen else ""), ink.muted),
+            "name": (self._indented(item), ink.strong if item.children and item.parameters else plain),
+            "type": (_type(item), ink.muted),
             "shape": (item.shape, plain),
             "parameters": ("reused" if item.reused else count, plain),
-            "share": (f"{100 * item.share:.1f} %" if item.parameters and not item.reused else "", ink.muted),
-            "bar": (bar(item.share, wide) if item.parameters and not item.reused else "", ink.bar),
+            "share": (f"{100 * item.share:.1f} %" if item.parameters else "", ink.muted),
+            "bar": (bar(item.share, wide) if item.parameters else "", ink.muted if item.children else ink.bar),
         }
         return draw_row(arranged, cells, ink.text)
+
+    def _indented(self, item: Node) -> str:
+        mark = "" if not item.children else symbol("closed" if self.version(item) else "open")
+        return f"{'  ' * min(item.depth, 12)}{mark or ' '} {item.name}"
+
+
+def _type(item: Node) -> str:
+    """Its class; of a module that the table has no line for, how many it holds."""
+    frozen = " (frozen)" if item.parameters and not item.trainable else ""
+    many = len(item.children)
+    held = f"{many} module{'' if many == 1 else 's'}" if many and not item.type else ""
+    return (item.type or held) + frozen
 
 
 class Totals(Widget):
@@ -81,32 +93,101 @@ class Totals(Widget):
 
 
 class ModelTab(RunTab):
-    """model.json as a table."""
+    """model.json as a tree."""
 
     NAME = "model"
     TITLE = "Model"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "fold", "open, close", id="run.model.toggle", tooltip="Show or hide what is in it"),
+        Binding("minus", "close_all", "close all", show=False, id="run.model.close", tooltip="Close all modules"),
+        Binding("plus", "open_all", "open all", show=False, id="run.model.open", tooltip="All modules"),
+        Binding("slash", "search", "search", id="run.model.search", tooltip="Modules with these words in name or type"),
+        Binding("v", "heat", "gradients", id="run.model.heat",
+                tooltip="Gradient norms and update ratios of each layer over the steps"),
+    ]  # fmt: skip
 
     def __init__(self) -> None:
         super().__init__()
         self._shown: object = None
+        self._roots: list[Node] = []
+        self._words = ""
 
     def compose(self) -> ComposeResult:
-        """The table and its totals."""
-        yield LayerList()
+        """The search, the tree and its totals."""
+        self.bar, self.tree_list = FilterBar("part of a name or a type"), LayerTree()
+        yield self.bar
+        yield self.tree_list
         yield Totals()
 
+    def take_focus(self) -> None:
+        """The keys move in the tree."""
+        self.tree_list.focus(scroll_visible=False)
+
     def show(self, snapshot: RunSnapshot) -> None:
-        """Show the table when it was written."""
+        """Show the tree when it was written."""
         key = (snapshot.model, snapshot.alive)
         if key == self._shown or not self.is_mounted:
             return
         self._shown = key
-        layers = self.query_one(LayerList)
-        layers.empty = self._empty(snapshot)
-        layers.set_items(read_layers(snapshot.model.table))
+        self._roots = build_tree(snapshot.model.table)
+        self._fill()
         totals = self.query_one(Totals)
         totals.words = total_words(snapshot.model.table)
         totals.refresh()
+
+    def _fill(self) -> None:
+        """List the modules in sight; the cursor stays on its module."""
+        tree, kept = self.tree_list, self.tree_list.current
+        tree.searching = bool(self._words.split())
+        shown = lines_of(self._roots, tree.closed, self._words)
+        at = next((i for i, node in enumerate(shown) if node is kept), None)
+        ink = inks(self.app)
+        none: list[Line] = [[(" No module holds ", ink.muted), (safe(self._words), ink.text)]]
+        tree.empty = none if tree.searching and self._roots else self._empty(self.snapshot)
+        tree.set_items(shown, at)
+
+    def action_fold(self) -> None:
+        """Hide what is in a module, or show it."""
+        node = self.tree_list.current
+        if node is not None and node.children and not self.tree_list.searching:
+            self.tree_list.closed ^= {node.path}
+            self._fill()
+
+    def action_close_all(self) -> None:
+        """Only the modules at the top."""
+        self.tree_list.closed = holders(self._roots)
+        self._fill()
+
+    def action_open_all(self) -> None:
+        """All modules."""
+        self.tree_list.closed = set()
+        self._fill()
+
+    @on(LineList.Chosen)
+    def _double_clicked(self, message: LineList.Chosen) -> None:
+        message.stop()
+        self.action_fold()
+
+    def action_search(self) -> None:
+        """Let the person type."""
+        self.bar.open()
+
+    @on(FilterBar.Changed)
+    def _typed(self, message: FilterBar.Changed) -> None:
+        message.stop()
+        self._words = message.text
+        self._fill()
+
+    @on(FilterBar.Closed)
+    def _done(self, message: FilterBar.Closed) -> None:
+        message.stop()
+        self.tree_list.focus()
+
+    def action_heat(self) -> None:
+        """Gradients and updates by layer."""
+        from tui.screens.layers import LayersScreen
+
+        self.app.push_screen(LayersScreen(self.snapshot))
 
     def _empty(self, snapshot: RunSnapshot) -> list[Line]:
         width, ink = self.app.size.width, inks(self.app)
@@ -120,44 +201,15 @@ class ModelTab(RunTab):
         return notice("There is no layer table.", width, ink, more=when)
 
 
-def read_layers(table: dict[str, Any]) -> list[Layer]:
-    """The rows of model.json; what is no row is passed over."""
-    rows = table.get("layers")
-    total = _whole(table.get("parameters")) or 1
-    layers = []
-    for row in rows if isinstance(rows, list) else []:
-        if not isinstance(row, dict):
-            continue
-        shape = row.get("output_shape")
-        shown = f" {symbol('times')} ".join(safe(n) for n in shape) if isinstance(shape, list) else safe(shape or "")
-        parameters = _whole(row.get("parameters"))
-        layers.append(
-            Layer(
-                safe(row.get("name") or ""),
-                safe(row.get("type") or ""),
-                shown,
-                parameters,
-                _whole(row.get("trainable")),
-                parameters / total,
-                bool(row.get("reused")),
-            )
-        )
-    return layers
-
-
-def _whole(value: Any) -> int:
-    return int(value) if isinstance(value, (int, float)) and value == value and abs(value) < 1e18 else 0
-
-
 def total_words(table: dict[str, Any]) -> str:
     """`4,810 parameters · 19.2 kB · one batch forward and backward 1.1 kB`."""
     if not table:
         return ""
-    total, trainable = _whole(table.get("parameters")), _whole(table.get("trainable"))
+    total, trainable = whole(table.get("parameters")), whole(table.get("trainable"))
     parts = [f"{total:,} parameters" + (f", {trainable:,} trainable" if trainable != total else ", all trainable")]
     found = table.get("bytes")
     sizes = found if isinstance(found, dict) else {}
     labels = (("parameters", "weights"), ("input", "input"), ("forward_backward", "forward and backward"))
-    parts += [f"{label} {size(_whole(sizes[key]))}" for key, label in labels if key in sizes]
+    parts += [f"{label} {size(whole(sizes[key]))}" for key, label in labels if key in sizes]
     name = safe(table.get("name") or "")
     return f" {symbol('dot')} ".join([name, *parts] if name else parts)

@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
 from engine.jsonio import number
+from tui.data_words import rows_of
 from tui.text import dash, ellipsis_mark, fit, pad, safe
 from tui.text import number as shown
 from tui.theme import Inks, ascii_mode, bar, symbol
@@ -24,11 +25,6 @@ MOST_BAR = 16
 Sample = dict[str, Any]
 Marked = list[tuple[str, bool]]
 """A text in pieces, each with whether it is wrong."""
-
-
-def rows_of(value: Any) -> list[Sample]:
-    """The objects of a list, where it is one."""
-    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
 
 
 def sample_lines(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:

@@ -1,0 +1,75 @@
+"""A heat map in cells: rows of values over steps on a logarithmic colour scale that colour-blind people can read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CIVIDIS = (
+    (0, 32, 77), (0, 42, 103), (18, 53, 112), (41, 64, 110), (59, 75, 107), (76, 85, 108), (90, 96, 110),
+    (103, 107, 114), (117, 118, 119), (131, 129, 120), (145, 141, 118), (160, 153, 115), (176, 165, 110),
+    (191, 178, 102), (208, 192, 91), (225, 206, 76), (242, 221, 56), (253, 234, 69),
+)  # fmt: skip
+"""From small to large: cividis (Nuñez, Anderton and Renslow, PLOS ONE 13(7), 2018), which looks alike with and without
+a colour vision deficiency and whose brightness rises all along."""
+RAMP = " .:-=+*#%@"
+"""The same without colours."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Powers of ten from the darkest to the brightest colour."""
+
+    low: float
+    high: float
+
+    def level(self, value: float, levels: int) -> int | None:
+        """Which of `levels` a value has; None where it has none. Zero is the lowest."""
+        if not math.isfinite(value):
+            return None
+        if value <= 0 or self.high <= self.low:
+            return 0
+        share = (math.log10(value) - self.low) / (self.high - self.low)
+        return max(0, min(levels - 1, int(share * levels)))
+
+
+def scale_of(values: NDArray[np.float64]) -> Scale:
+    """A scale that holds almost all positive values: one in two hundred at either end may lie outside."""
+    known = values[np.isfinite(values) & (values > 0)]
+    if not len(known):
+        return Scale(-1.0, 0.0)
+    low, high = np.log10(np.quantile(known, (0.005, 0.995)))
+    return Scale(float(low), float(max(high, low + 0.1)))
+
+
+def columns_of(
+    step: NDArray[np.int64], values: NDArray[np.float64], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Records (steps, layers) brought to at most `width` columns: the largest value of each stretch of records.
+
+    Returns:
+        The first and the last step of each column, and (columns, layers) values; a column without any is NaN.
+    """
+    count = len(step)
+    bounds = np.linspace(0, count, min(width, count) + 1).astype(np.int64)
+    starts = bounds[:-1]
+    # a peak, or a layer that stops learning, must not vanish in a mean; NaN only where a whole stretch is
+    filled = np.where(np.isfinite(values), values, -np.inf)
+    largest = np.maximum.reduceat(filled, starts, axis=0) if count else filled
+    return step[starts], step[bounds[1:] - 1], np.where(np.isneginf(largest), np.nan, largest)
+
+
+def ticks(low: float, high: float, most: int) -> list[int]:
+    """Whole powers of ten on a scale, at most `most`."""
+    first, last = math.ceil(low), math.floor(high)
+    stride = max(1, -(-(last - first + 1) // max(1, most)))
+    return list(range(first, last + 1, stride))
+
+
+def nearest_color(level: int, levels: int, colors: Sequence[tuple[int, int, int]] = CIVIDIS) -> tuple[int, int, int]:
+    """The colour of a level."""
+    return colors[min(len(colors) - 1, level * len(colors) // max(1, levels))]

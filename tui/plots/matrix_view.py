@@ -1,0 +1,207 @@
+"""A part of a confusion matrix at any size of cell: from counts with names down to many classes in half a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
+
+from tui.plots.lines import Line
+from tui.text import fit, pad, safe
+
+RAMP = " .:-=+*#%@"
+"""Shares from none to all where there are no colours."""
+CELLS = (2, 3, 4, 6, 8)
+"""Cells that a class is wide at the sizes from small to large, one line each."""
+SHADES = 20
+MOST_LABEL = 18
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """How large a class is drawn."""
+
+    cell: int = 4
+    """Cells that a class is wide; with 1 the cells are half a line high."""
+    block: int = 1
+    """Classes a cell stands for, each way."""
+
+    @property
+    def halves(self) -> bool:
+        """Whether a line holds two rows of cells."""
+        return self.cell == 1
+
+
+def zooms(size: int, width: int, height: int, *, plain: bool = False) -> list[Zoom]:
+    """The sizes there are for `size` classes in `width` × `height` cells, from the whole matrix to the largest cells.
+
+    Args:
+        plain: without colours, where half lines cannot be told apart: a cell then takes a whole line.
+    """
+    rows = height if plain else 2 * height
+    least = max(1, -(-size // max(1, width)), -(-size // max(1, rows)))
+    blocks = sorted({least, *(b for b in (1, 2, 4, 8) if b < least)}, reverse=True)
+    whole = [Zoom(1, block) for block in blocks]
+    lines = [Zoom(cell) for cell in CELLS]
+    fitting = [zoom for zoom in lines if size * zoom.cell <= width and size <= height]
+    if not fitting:
+        return [*whole, *lines]
+    return lines[lines.index(fitting[-1]) :]  # smaller ones than the largest that shows all say nothing more
+
+
+@dataclass(frozen=True)
+class Shares:
+    """A confusion matrix with what is needed to draw any part of it."""
+
+    counts: NDArray[np.int64]
+    """(true, predicted)"""
+    classes: Sequence[str]
+    totals: NDArray[np.int64]
+    shades: NDArray[np.int64]
+    """Of each cell, in `SHADES` steps of its share of the row; small shares are lifted so that they are seen at all."""
+
+    @classmethod
+    def of(cls, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> Shares:
+        """The shares of counts[true][predicted]."""
+        table = np.array(counts, np.int64).reshape(len(counts), len(counts))
+        totals = table.sum(1)
+        return cls(table, classes, totals, _shades(table, totals))
+
+    def __len__(self) -> int:
+        return len(self.totals)
+
+    def blocks(self, block: int) -> Shares:
+        """The same with `block` classes each way summed up in one."""
+        if block == 1:
+            return self
+        starts = np.arange(0, len(self), block)
+        table = np.add.reduceat(np.add.reduceat(self.counts, starts, 0), starts, 1)
+        names = [self.classes[start] for start in starts.tolist()]
+        return Shares(table, names, table.sum(1), _shades(table, table.sum(1)))
+
+
+def _shades(table: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.int64]:
+    shares = table / np.maximum(1, totals)[:, None]
+    return np.where(table > 0, np.maximum(3, np.rint(SHADES * shares**0.6)), 0).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class View:
+    """What of a matrix is in sight."""
+
+    shares: Shares
+    """Of the blocks of the zoom."""
+    zoom: Zoom
+    label: int
+    """Cells of the names at the left."""
+    top: int = 0
+    """The first row in sight, in blocks."""
+    left: int = 0
+    cursor: tuple[int, int] = (0, 0)
+    """The marked cell, in blocks: true, predicted."""
+    plain: bool = False
+
+    @property
+    def step(self) -> int:
+        """Rows of blocks a line holds."""
+        return 2 if self.zoom.halves and not self.plain else 1
+
+
+def label_width(classes: Sequence[str], width: int) -> int:
+    """Cells for the names of the classes."""
+    return min(max((cell_len(safe(name)) for name in classes), default=1), MOST_LABEL, max(4, width // 4))
+
+
+def draw_header(view: View, width: int) -> Line:
+    """The predicted classes in sight: names where there is room, else the marked one's above its column."""
+    room, size = width - view.label - 1, len(view.shares)
+    cell = view.zoom.cell
+    head: Line = [(" " * (view.label + 1), "", "")]
+    row, column = view.cursor
+    del row
+    if cell >= 3:
+        for index in range(view.left, min(size, view.left + room // cell)):
+            name = set_cell_size(safe(view.shares.classes[index]), cell - 1) + " "
+            head.append((name, "accent" if index == column else "muted", "bold" if index == column else ""))
+        return head
+    at = (column - view.left) * cell
+    name = safe(view.shares.classes[column], max(1, room - 2))
+    mark = "v" if view.plain else "▾"
+    before = at + 2 + cell_len(name) > room
+    text = " " * max(0, at - cell_len(name) - 1) + f"{name} {mark}" if before else " " * max(0, at) + f"{mark} {name}"
+    return [*head, (fit(text, room), "accent", "bold")]
+
+
+def draw_line(view: View, line: int, width: int) -> Line:
+    """Line `line` of the part in sight; empty below the matrix."""
+    first = view.top + line * view.step
+    if first >= len(view.shares):
+        return []
+    row, _ = view.cursor
+    marked = first <= row < first + view.step
+    shown = row if marked else first
+    name = safe(view.shares.classes[shown], view.label)
+    ink, tone = ("accent", "bold") if marked else ("muted" if view.step > 1 else "text", "")
+    head: Line = [(pad(name, view.label), ink, tone), (" ", "", "")]
+    right = min(len(view.shares), view.left + max(0, width - view.label - 1) // view.zoom.cell)
+    columns = range(view.left, right)
+    if view.zoom.halves:
+        return head + (_ramp(view, first, columns) if view.plain else _halves(view, first, columns))
+    return head + [_cell(view, first, column) for column in columns]
+
+
+def _cell(view: View, row: int, column: int) -> tuple[str, str, str]:
+    """One class in a cell of its own: the count where it fits, else percents of the row."""
+    value, width = int(view.shares.counts[row, column]), view.zoom.cell
+    text = _number(value, int(view.shares.totals[row]), width)
+    color = "good" if row == column else "bad"
+    if (row, column) == view.cursor:
+        return text, "accent", "on 100"
+    return text, color, f"on {5 * int(view.shares.shades[row, column])}"
+
+
+def _number(value: int, total: int, width: int) -> str:
+    text = "." if not value else str(value)
+    if len(text) > width - 1:
+        text = "100" if value == total else str(min(99, max(1, round(100 * value / total))))
+    if len(text) > width - (len(text) < width):
+        text = "*"
+    return pad(text, width - 1, right=True) + " " if len(text) < width else text
+
+
+def _halves(view: View, row: int, columns: range) -> Line:
+    """Two rows of cells in a line, as upper half blocks; equal neighbours in one piece."""
+    line: Line = []
+    for column in columns:
+        upper = _tone(view, row, column)
+        lower = _tone(view, row + 1, column) if row + 1 < len(view.shares) else ""
+        color = f"{upper}/{lower}"
+        if line and line[-1][1] == color:
+            line[-1] = (line[-1][0] + line[-1][0][0], color, "half")
+        else:
+            line.append((" " if upper == lower == "" else "▀", color, "half"))
+    return line
+
+
+def _tone(view: View, row: int, column: int) -> str:
+    """A half cell's colour: `good-12`, a shade of the diagonal's; empty where nobody was taken for that class."""
+    if (row, column) == view.cursor:
+        return f"accent-{SHADES}"
+    shade = int(view.shares.shades[row, column])
+    if not shade:
+        return ""
+    return f"{'good' if row == column else 'bad'}-{shade}"
+
+
+def _ramp(view: View, row: int, columns: range) -> Line:
+    """A line of characters from light to dark, for terminals without colours."""
+    line: Line = []
+    for column in columns:
+        shade = int(view.shares.shades[row, column])
+        character = RAMP[min(len(RAMP) - 1, -(-shade * (len(RAMP) - 1) // SHADES))]
+        here = (row, column) == view.cursor
+        line.append((character if not here else "X", "accent" if here else "text", "bold" if here else ""))
+    return line

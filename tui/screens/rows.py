@@ -1,0 +1,235 @@
+"""The rows of a data set: those of a split, of a class, and, for a run, those that it answers wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.cells import cell_len
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from engine.answers import predicted_rows
+from tui.data_words import class_names, table_of
+from tui.plots.inks import style_of
+from tui.rows_reader import Question, Rows, RowsReader, Source
+from tui.run_store import SPLITS, RunSnapshot
+from tui.samples import Filter, Sample, data_rows
+from tui.text import fit, safe
+from tui.theme import inks, symbol
+from tui.widgets.footer import Footer
+from tui.widgets.note_line import NoteLine
+from tui.widgets.run_words import epochs
+from tui.widgets.sample_browser import SampleBrowser
+from tui.widgets.table import Line
+
+if TYPE_CHECKING:
+    from tui.app import DltuiApp
+
+
+class RowsRead(Message):
+    """Rows were listed, or could not be."""
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self.rows = rows
+
+
+class RowsScreen(Screen[None]):
+    """The rows of one split at a time; more are read as the cursor nears the end of those that are there."""
+
+    AUTO_FOCUS = "SampleList"
+    WIDGET_KEYS_FIRST = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "split", "split", id="rows.split", tooltip="The next split of the data"),
+        Binding("R", "again", "read again", show=False, id="rows.again", tooltip="Read the rows again"),
+        Binding("escape,backspace", "leave", "back", id="rows.leave", tooltip="Go back"),
+    ]
+
+    def __init__(self, source: Source, snapshot: RunSnapshot | None = None, wanted: Filter | None = None) -> None:
+        super().__init__()
+        self.source = source
+        self.snapshot = snapshot
+        """The run whose evaluation stands beside the rows; None for an experiment."""
+        self._wanted = wanted or Filter()
+        key = snapshot.evaluation_key if snapshot is not None else None
+        evaluated = "" if key is None else SPLITS.get(key.split, key.split)
+        self.split = evaluated if wanted is not None and evaluated in source.splits else source.splits[0]
+        self._reader = RowsReader(source)
+        self._rows: list[Sample] = []
+        self._total = 0
+        self._question: Question | None = None
+        """What is being read."""
+        self._problem = ""
+
+    @property
+    def dltui(self) -> DltuiApp:
+        """The app, typed."""
+        return cast("DltuiApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        """What is shown in a line, the samples, keys."""
+        self.head, self.browser = NoteLine(), SampleBrowser(self._wanted)
+        self.browser.names = self.source.classes
+        yield self.head
+        yield self.browser
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._begin()
+
+    def on_unmount(self) -> None:
+        self._reader.close()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen covers this one."""
+        self.browser.image.leave()
+
+    # reading
+
+    def _begin(self) -> None:
+        """Read the first rows of the split and class that are wanted."""
+        self._rows, self._total, self._problem = [], 0, ""
+        self._ask(0)
+
+    def _ask(self, start: int) -> None:
+        self._question = Question(self.split, self.browser.wanted.true, start)
+        self._show()
+        self._read(self._question)
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="rows")
+    def _read(self, question: Question) -> None:
+        rows = self._reader.ask(question)
+        if rows is not None:
+            self.post_message(RowsRead(rows))
+
+    @on(RowsRead)
+    def _take(self, message: RowsRead) -> None:
+        message.stop()
+        rows = message.rows
+        if rows.question != self._question:
+            return
+        self._question = None
+        if rows.error:
+            self._problem = f"{rows.error}. {rows.hint}".strip()
+        else:
+            self._total = int(rows.content.get("total") or 0)
+            self._rows += data_rows(rows.content, *self._answers())
+        self._show()
+        self._more_if_few()
+
+    def _answers(self) -> tuple[Sequence[int], Sequence[str]]:
+        """The class numbers that the run's evaluation of this split answered, and the classes' names."""
+        snapshot = self.snapshot
+        key = snapshot.evaluation_key if snapshot is not None else None
+        if snapshot is None or key is None or SPLITS.get(key.split, key.split) != self.split:
+            return (), ()
+        return predicted_rows(snapshot.evaluation.table), self.source.classes
+
+    def _more_if_few(self) -> None:
+        """Read on where the filter lets less through than there is room for."""
+        if self.browser.shown < self.browser.size.height:
+            self._more()
+
+    def _more(self) -> None:
+        if self._question is None and not self._problem and len(self._rows) < self._total:
+            self._ask(len(self._rows))
+
+    @on(SampleBrowser.NearEnd)
+    def _near_end(self, message: SampleBrowser.NearEnd) -> None:
+        message.stop()
+        self._more()
+
+    @on(SampleBrowser.Filtered)
+    def _filtered(self, message: SampleBrowser.Filtered) -> None:
+        """Another class is asked for; other words are looked for in what is there, and further on."""
+        message.stop()
+        if message.wanted.true != self._wanted.true:
+            self._wanted = message.wanted
+            self._begin()
+        else:
+            self._wanted = message.wanted
+            self._show()
+            self._more_if_few()
+
+    # showing
+
+    def _show(self) -> None:
+        empty = self._problem or ("" if self._question is None else f"reading the data{symbol('ellipsis')}")
+        self.browser.show(list(self._rows), empty=empty)
+        self.head.show(self._head_line())
+
+    def _head_line(self) -> Line:
+        ink, width = inks(self.app), self.app.size.width
+        wanted = self.browser.wanted
+        line: Line = [(f" {safe(self.source.name, 24)} ", ink.strong)]
+        for name in self.source.splits:
+            here = style_of(self.app, "accent", "bold") if name == self.split else ink.muted
+            line.append((f" {safe(name, 20)} ", here))
+        if wanted.true is not None:
+            taken = f" taken for {safe(wanted.predicted, 20)}" if wanted.predicted is not None else ""
+            line.append((f"  {safe(wanted.true, 20)}{taken}", ink.text))
+        if wanted.words.strip():
+            line.append((f"  {safe(wanted.words.strip(), 30)}", ink.text))
+        shown, loaded = self.browser.shown, len(self._rows)
+        count = f"  {shown:,} shown of {loaded:,} read of {self._total:,}"
+        if shown == loaded:
+            count = f"  {loaded:,} of {self._total:,}"
+        line.append((count, ink.muted))
+        if self._question is not None:
+            line.append((f"  reading{symbol('ellipsis')}", ink.accent))
+        line += self._beside(ink.muted)
+        used, kept = 0, []
+        for text, style in line:
+            kept.append((fit(text, max(0, width - used)), style))
+            used += cell_len(text)
+        return kept
+
+    def _beside(self, style: object) -> Line:
+        """Which evaluation the answers beside the rows come from."""
+        answers = self._answers()
+        if not answers[0] or self.snapshot is None:
+            return []
+        from engine.jsonio import number
+
+        epoch = number(self.snapshot.evaluation.table.get("epoch"))
+        return [(f"   answers of epoch {epochs(epoch)}" if epoch == epoch else "", style)]  # type: ignore[list-item]
+
+    # actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There must be another split."""
+        return len(self.source.splits) > 1 if action == "split" else True
+
+    def action_split(self) -> None:
+        """The next split."""
+        names = self.source.splits
+        self.split = names[(names.index(self.split) + 1) % len(names)]
+        self._begin()
+
+    def action_again(self) -> None:
+        """Read again."""
+        self._begin()
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.call_later(self.dltui.action_back)
+
+
+def source_of_run(app: DltuiApp, snapshot: RunSnapshot) -> Source:
+    """The data of a run."""
+    return _with_summary(Source(snapshot.id, app.store.root, app.store.file, app.store.cwd), snapshot.data.table)
+
+
+def source_of_experiment(app: DltuiApp, name: str, summary: dict[str, object]) -> Source:
+    """The data of an experiment."""
+    return _with_summary(Source(name, app.store.root, app.store.file, app.store.cwd), summary)
+
+
+def _with_summary(source: Source, summary: dict[str, object]) -> Source:
+    splits = tuple(table_of(summary.get("splits"))) or ("train",)
+    return replace(source, splits=splits, classes=tuple(class_names(summary)))

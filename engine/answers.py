@@ -75,6 +75,11 @@ def confused_pairs(counts: Sequence[Sequence[int]], order: str = "count") -> lis
     for true, row in enumerate(counts):
         total = sum(row)
         pairs += [Pair(true, guess, int(n), n / total) for guess, n in enumerate(row) if n and guess != true]
+    return ordered(pairs, order)
+
+
+def ordered(pairs: Iterable[Pair], order: str) -> list[Pair]:
+    """Pairs by one of `ORDERS`."""
     keys = {
         "count": lambda p: (-p.count, -p.share, p.true, p.predicted),
         "share": lambda p: (-p.share, -p.count, p.true, p.predicted),

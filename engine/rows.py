@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import NotFoundError, nearest
-from engine.jsonio import read_json, write_bytes, write_json
+from engine.jsonio import encode, read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from engine.dataset import Dataset, Split
+    from engine.runs import Run
     from engine.splits import Prepared
 
 MOST = 2_000
@@ -33,18 +34,51 @@ class Asked:
     start: int = 0
     """How many of them to pass over."""
     count: int = 20
+    wrong: bool = False
+    """Those that `Answered` has another class for than their own."""
+    predicted: str | None = None
+    """Those that `Answered` has this class for."""
+    step: int | None = None
+    """Of which evaluation the answers are; the newest that kept them when None."""
 
-    @property
-    def file(self) -> str:
-        """What the answer's file is called."""
-        which = "all" if self.label is None else hashlib.blake2b(self.label.encode(), digest_size=8).hexdigest()
-        return f"{self.split}-{which}-{self.start}-{self.count}.json"
+    def file(self, stamp: str = "") -> str:
+        """What the answer's file is called; `stamp` tells the answers apart that stand in it."""
+        content = encode([self.label, self.start, self.count, self.wrong, self.predicted, stamp])
+        return f"{self.split}-{hashlib.blake2b(content, digest_size=10).hexdigest()}.json"
 
 
-def kept_rows(folder: Path, asked: Asked) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class Answered:
+    """What an evaluation answered to every row of a split."""
+
+    classes: Sequence[str]
+    rows: Sequence[int]
+    """Class numbers."""
+    stamp: str
+    """Which evaluation it is."""
+
+
+def answers_of(run: Run, asked: Asked) -> Answered | None:
+    """The answers of a run to a split, as its evaluation at `asked.step` kept them; None where it kept none."""
+    from engine.answers import confusion_of, evaluation_files, predicted_rows
+
+    files = evaluation_files(run.paths.evaluation, asked.split)
+    for step, path in reversed(files):
+        if asked.step not in (None, step):
+            continue
+        try:
+            content, stamp = read_json(path), f"{run.id} {step} {path.stat().st_mtime_ns}"
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict) and (rows := predicted_rows(content)):
+            return Answered(confusion_of(content)[1], rows, stamp)
+    return None
+
+
+def kept_rows(folder: Path, asked: Asked, stamp: str = "") -> dict[str, Any] | None:
     """An answer kept in `folder`, where it is there with all its images."""
     try:
-        found = read_json(folder / asked.file)
+        found = read_json(folder / asked.file(stamp))
     except (OSError, ValueError):
         return None
     if not isinstance(found, dict) or not isinstance(found.get("samples"), list):
@@ -53,36 +87,44 @@ def kept_rows(folder: Path, asked: Asked) -> dict[str, Any] | None:
     return found if all(Path(image).is_file() for image in images if isinstance(image, str)) else None
 
 
-def keep_rows(folder: Path, asked: Asked, answer: dict[str, Any]) -> None:
+def keep_rows(folder: Path, asked: Asked, answer: dict[str, Any], stamp: str = "") -> None:
     """Keep an answer for `kept_rows`; where the folder cannot be written it is simply not kept."""
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / asked.file, answer)
+        write_json(folder / asked.file(stamp), answer)
 
 
-def list_rows(prepared: Prepared, asked: Asked, images: Path | None) -> dict[str, Any]:
+def list_rows(
+    prepared: Prepared, asked: Asked, images: Path | None, answered: Answered | None = None
+) -> dict[str, Any]:
     """The rows asked for.
 
     Args:
         prepared: the data set with its splits.
         asked: which rows.
         images: the folder that images are written to as PNG files; none are where it is None.
+        answered: what a run answered to the split.
 
     Returns:
-        {"split", "class", "total", "start", "samples": [{"row", "true", "input", "image"}, …]}; `total` counts all rows
-        that fit, `input` is None for images, `image` an absolute path.
+        {"split", "class", "total", "start", "samples": [{"row", "true", "input", "image", "predicted"}, …]}; `total`
+        counts all rows that fit, `input` is None for images, `image` an absolute path.
 
     Raises:
-        NotFoundError: there is no such split or class.
+        NotFoundError: there is no such split or class, or no answers to choose by.
         OSError: an image cannot be written.
     """
     dataset = prepared.dataset
     if asked.split not in dataset.splits:
         raise NotFoundError(f"there is no {asked.split} split", hint=f"there is: {', '.join(dataset.splits)}")
     split = dataset.splits[asked.split]
-    rows = _rows_of(dataset, split, asked.label)
+    if answered is not None and len(answered.rows) != len(split):
+        answered = None  # of other data
+    rows = _answered_so(_rows_of(dataset, split, asked.label), dataset, split, asked, answered)
     wanted = rows[asked.start : asked.start + min(asked.count, MOST)].tolist()
     samples = [_sample(dataset, split, row) for row in wanted]
+    if answered is not None:
+        for sample in samples:
+            sample["predicted"] = answered.classes[answered.rows[sample["row"]]]
     if images is not None and dataset.kind == "image":
         _write_images(images, asked.split, split, samples)
     return {
@@ -104,6 +146,29 @@ def _rows_of(dataset: Dataset, split: Split, label: str | None) -> NDArray[np.in
     if label not in dataset.classes:
         raise NotFoundError(f"there is no class {label!r}", hint=nearest(label, dataset.classes))
     return np.flatnonzero(split.labels == dataset.classes.index(label))
+
+
+def _answered_so(
+    rows: NDArray[np.int64], dataset: Dataset, split: Split, asked: Asked, answered: Answered | None
+) -> NDArray[np.int64]:
+    """Those of `rows` with the answers that are asked for."""
+    import numpy as np
+
+    if not asked.wrong and asked.predicted is None:
+        return rows
+    if answered is None:
+        raise NotFoundError(
+            f"no evaluation kept what was answered to the {asked.split} split",
+            hint="name a run; engine evaluate RUN --split SPLIT keeps the answers of a classifier",
+        )
+    guesses = np.asarray(answered.rows)[rows]
+    if asked.predicted is not None:
+        if asked.predicted not in dataset.classes:
+            raise NotFoundError(
+                f"there is no class {asked.predicted!r}", hint=nearest(asked.predicted, dataset.classes)
+            )
+        rows, guesses = (part[guesses == dataset.classes.index(asked.predicted)] for part in (rows, guesses))
+    return rows[guesses != split.labels[rows]] if asked.wrong else rows
 
 
 def _sample(dataset: Dataset, split: Split, row: int) -> dict[str, Any]:

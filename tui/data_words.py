@@ -119,30 +119,24 @@ def _figure(value: Any) -> str:
 
 def balance_lines(summary: Mapping[str, Any], width: int, ink: Inks) -> list[Line]:
     """Imbalance ratio and effective number of classes of the first split, and of the others that are much unlike it."""
-    found = balance(summary)
+    found = {split: values for split, values in balance(summary).items() if values["effective"] is not None}
     names = summary.get("classes")
     of = f" of {len(names):,}" if isinstance(names, list) else ""
+    told = [split for split, values in found.items() if split == next(iter(found)) or _unlike(values, found)]
     lines: list[Line] = []
-    for split, values in found.items():
-        if lines and not _unlike(values, next(iter(found.values()))):
-            continue
-        ratio, effective = _known(values["imbalance"]), _known(values["effective"])
-        words: Line = [
-            ("imbalance ratio ", ink.muted),
-            (_ratio(ratio), ink.warning if ratio >= IMBALANCED else ink.text),
-            ("   effective number of classes ", ink.muted),
-            (f"{effective:.1f}", ink.text),
-            (f"{of}   {safe(split)}" if len(found) > 1 else of, ink.muted),
-        ]
-        if sum(cell_len(text) for text, _ in words) <= width:
-            lines.append(words)
-        else:
-            lines += [words[:2], [("effective number of classes ", ink.muted), *words[3:]]]
+    for split in told:
+        ratio, effective = _known(found[split]["imbalance"]), _known(found[split]["effective"])
+        first: Line = [(f"{safe(split)}   " if len(told) > 1 else "", ink.muted), ("imbalance ratio ", ink.muted)]
+        first.append((_ratio(ratio), ink.warning if ratio >= IMBALANCED else ink.text))
+        second: Line = [("effective number of classes ", ink.muted), (f"{effective:.1f}", ink.text), (of, ink.muted)]
+        whole_line: Line = [*first, ("   ", ink.muted), *second]
+        lines += [whole_line] if sum(cell_len(text) for text, _ in whole_line) <= width else [first, second]
     return lines
 
 
-def _unlike(values: Mapping[str, float | None], first: Mapping[str, float | None]) -> bool:
+def _unlike(values: Mapping[str, float | None], found: Mapping[str, Mapping[str, float | None]]) -> bool:
     """Whether a split's balance is told beside that of the first one: a seeded cut is never exactly as even."""
+    first = next(iter(found.values()))
     ratio, effective = (_known(values[key]) / _known(first[key]) for key in ("imbalance", "effective"))
     return not (0.67 < ratio < 1.5 and 0.95 < effective < 1.05)
 

@@ -34,6 +34,12 @@ class Question:
     split: str
     label: str | None = None
     start: int = 0
+    step: int | None = None
+    """Of the evaluation whose answers stand beside the rows."""
+    wrong: bool = False
+    """Only those that it answers wrong."""
+    predicted: str | None = None
+    """Only those that it takes for this class."""
 
 
 @dataclass(frozen=True)
@@ -70,4 +76,7 @@ class RowsReader:
 def _words(source: Source, question: Question) -> list[str]:
     words = [*place_words(source.root.absolute(), source.file), "data", source.name, "--json"]
     words += ["--samples", str(PAGE), "--start", str(question.start), f"--split={question.split}"]
-    return words + ([] if question.label is None else [f"--class={question.label}"])
+    words += [] if question.label is None else [f"--class={question.label}"]
+    words += [] if question.step is None else [f"--step={question.step}"]
+    words += [] if question.predicted is None else [f"--predicted={question.predicted}"]
+    return [*words, "--wrong"] if question.wrong else words

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,11 @@ class Filter:
         """Whether it leaves anything out."""
         return bool(self.words.strip()) or self.true is not None or self.predicted is not None
 
+    @property
+    def wrong(self) -> bool:
+        """Whether only wrong answers are wanted."""
+        return "wrong" in self.words.casefold().split()
+
     def fits(self, sample: Sample) -> bool:
         """Whether a sample is shown."""
         if self.true is not None and sample.true != self.true:
@@ -98,15 +103,9 @@ def _badness(sample: Sample) -> tuple[float, float]:
     return wrong, sure if wrong else -sure
 
 
-def data_rows(answer: dict[str, Any], predicted: Sequence[int] = (), classes: Sequence[str] = ()) -> list[Sample]:
-    """The rows that `engine data --samples` listed, each with what an evaluation answered to it where that was kept."""
-    found = [_sample(content, Path()) for content in rows_of(answer.get("samples"))]
-    return [replace(sample, predicted=_answered(sample.row, predicted, classes)) for sample in found]
-
-
-def _answered(row: int, predicted: Sequence[int], classes: Sequence[str]) -> str | None:
-    index = predicted[row] if 0 <= row < len(predicted) else -1
-    return classes[index] if 0 <= index < len(classes) else None
+def data_rows(answer: dict[str, Any]) -> list[Sample]:
+    """The rows that `engine data --samples` listed."""
+    return [_sample(content, Path()) for content in rows_of(answer.get("samples"))]
 
 
 def _sample(content: dict[str, Any], folder: Path) -> Sample:

@@ -47,6 +47,9 @@ def _complete_data(ctx: click.Context, parameter: click.Parameter, incomplete: s
 @click.option("--split", default="train", show_default=True, metavar="SPLIT", help="With --samples: of this split.")
 @click.option("--class", "label", metavar="CLASS", help="With --samples: of this class only.")
 @click.option("--start", type=click.IntRange(0), default=0, metavar="K", help="With --samples: pass over K of them.")
+@click.option("--wrong", is_flag=True, help="With --samples of a run: those it answers wrong.")
+@click.option("--predicted", metavar="CLASS", help="With --samples of a run: those it takes for CLASS.")
+@click.option("--step", type=int, metavar="STEP", help="With --samples of a run: by its evaluation after this step.")
 @click.option("--png", type=click.Path(), metavar="DIR", help="With --samples: write their images to DIR.")
 @table_options
 def data_(
@@ -57,6 +60,9 @@ def data_(
     split: str,
     label: str | None,
     start: int,
+    wrong: bool,
+    predicted: str | None,
+    step: int | None,
     png: str | None,
     as_json: bool,
     as_csv: bool,
@@ -69,7 +75,7 @@ def data_(
         from engine.cli.looking import say_rows
         from engine.rows import Asked
 
-        asked = Asked({"val": "validation"}.get(split, split), label, start, samples)
+        asked = Asked({"val": "validation"}.get(split, split), label, start, samples, wrong, predicted, step)
         say_rows(place, data_source(place, name, overrides), asked, png, as_json=as_json, as_csv=as_csv)
         return
     source = data_source(place, name, overrides)

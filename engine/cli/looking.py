@@ -25,30 +25,38 @@ def say_rows(place: Place, source: DataSource, asked: Asked, png: str | None, *,
         say_json(answer)
         return
     if as_csv:
-        say_csv(["row", "true", "input", "image"], answer["samples"])
+        say_csv(["row", "true", "predicted", "input", "image"], answer["samples"])
         return
-    lines = [[str(s["row"]), str(s["true"]), str(s["input"] or s.get("image") or "")] for s in answer["samples"]]
-    say_table([Column("row", right=True), Column("true"), Column("input", least=12)], lines)
+    answered = any("predicted" in sample for sample in answer["samples"])
+    columns = [Column("row", right=True), Column("true"), *([Column("predicted")] if answered else [])]
+    lines = [
+        [str(s["row"]), str(s["true"]), *([str(s.get("predicted", ""))] if answered else []),
+         str(s["input"] or s.get("image") or "")]
+        for s in answer["samples"]
+    ]  # fmt: skip
+    say_table([*columns, Column("input", least=12)], lines)
     of_class = f" of class {printable(asked.label)}" if asked.label is not None else ""
     say(f"  {len(lines):,} of {answer['total']:,} rows{of_class} in {printable(asked.split)}")
 
 
 def _rows(place: Place, source: DataSource, asked: Asked, png: Path | None) -> dict[str, Any]:
-    from engine.rows import keep_rows, kept_rows, list_rows
+    from engine.rows import answers_of, keep_rows, kept_rows, list_rows
     from engine.summary import summary_key
 
     settings, runs = source.settings, place.runs
     key = summary_key(source.table, source.folder, data_dir=settings.data_dir, own=source.own)
     folder = runs.own / "samples" / key
-    found = kept_rows(folder, asked) if png is None else None
+    answered = None if source.run is None else answers_of(source.run, asked)
+    stamp = "" if answered is None else answered.stamp
+    found = kept_rows(folder, asked, stamp) if png is None else None
     if found is None:
         from engine.splits import prepare, prepare_own
 
         prepared = (prepare_own if source.own else prepare)(settings, source.folder)
         kept = folder if runs.root.is_dir() else None
-        found = list_rows(prepared, asked, kept if png is None else png)
+        found = list_rows(prepared, asked, kept if png is None else png, answered)
         if png is None and kept is not None:
-            keep_rows(kept, asked, found)
+            keep_rows(kept, asked, found, stamp)
     return found
 
 

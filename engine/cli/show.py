@@ -208,12 +208,12 @@ def _say_balance(data: dict[str, Any]) -> None:
 
     total = len(data.get("classes") or [])
     for split, found in balance(data).items():
-        ratio, effective = number_text(_tenth(found["imbalance"])), number_text(_tenth(found["effective"]))
+        ratio, effective = _tenth(found["imbalance"]), _tenth(found["effective"])
         say(f"  {printable(split)}: imbalance ratio {ratio}, effective number of classes {effective} of {total}")
 
 
-def _tenth(value: float | None) -> float | None:
-    return value if value is None or value == float("inf") else round(value, 1)
+def _tenth(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
 
 
 def _named(symbol: str) -> str:

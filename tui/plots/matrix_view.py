@@ -80,12 +80,12 @@ class Shares:
         starts = np.arange(0, len(self), block)
         table = np.add.reduceat(np.add.reduceat(self.counts, starts, 0), starts, 1)
         names = [self.classes[start] for start in starts.tolist()]
-        return Shares(table, names, table.sum(1), _shades(table, table.sum(1)))
+        return Shares(table, names, table.sum(1), _shades(table, table.sum(1), least=1))
 
 
-def _shades(table: NDArray[np.int64], totals: NDArray[np.int64]) -> NDArray[np.int64]:
+def _shades(table: NDArray[np.int64], totals: NDArray[np.int64], least: int = 3) -> NDArray[np.int64]:
     shares = table / np.maximum(1, totals)[:, None]
-    return np.where(table > 0, np.maximum(3, np.rint(SHADES * shares**0.6)), 0).astype(np.int64)
+    return np.where(table > 0, np.maximum(least, np.rint(SHADES * shares**0.6)), 0).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -120,11 +120,12 @@ def draw_header(view: View, width: int) -> Line:
     room, size = width - view.label - 1, len(view.shares)
     cell = view.zoom.cell
     head: Line = [(" " * (view.label + 1), "", "")]
-    row, column = view.cursor
-    del row
+    column = view.cursor[1]
     if cell >= 3:
         for index in range(view.left, min(size, view.left + room // cell)):
-            name = set_cell_size(safe(view.shares.classes[index]), cell - 1) + " "
+            # cut without an ellipsis: the first two letters say more than one and a mark
+            name = safe(view.shares.classes[index])
+            name = pad(set_cell_size(name, min(cell_len(name), cell - 1)), cell - 1, right=True) + " "
             head.append((name, "accent" if index == column else "muted", "bold" if index == column else ""))
         return head
     at = (column - view.left) * cell
@@ -147,61 +148,67 @@ def draw_line(view: View, line: int, width: int) -> Line:
     ink, tone = ("accent", "bold") if marked else ("muted" if view.step > 1 else "text", "")
     head: Line = [(pad(name, view.label), ink, tone), (" ", "", "")]
     right = min(len(view.shares), view.left + max(0, width - view.label - 1) // view.zoom.cell)
-    columns = range(view.left, right)
+    rows = range(first, min(first + view.step, len(view.shares)))
+    shades = [view.shares.shades[row, view.left : right].tolist() for row in rows]
     if view.zoom.halves:
-        return head + (_ramp(view, first, columns) if view.plain else _halves(view, first, columns))
-    return head + [_cell(view, first, column) for column in columns]
+        return head + (_ramp(view, first, shades[0]) if view.plain else _halves(view, first, shades))
+    counts = view.shares.counts[first, view.left : right].tolist()
+    return head + _cells(view, first, counts, shades[0])
 
 
-def _cell(view: View, row: int, column: int) -> tuple[str, str, str]:
-    """One class in a cell of its own: the count where it fits, else percents of the row."""
-    value, width = int(view.shares.counts[row, column]), view.zoom.cell
-    text = _number(value, int(view.shares.totals[row]), width)
-    color = "good" if row == column else "bad"
-    if (row, column) == view.cursor:
-        return text, "accent", "on 100"
-    return text, color, f"on {5 * int(view.shares.shades[row, column])}"
+def _cells(view: View, row: int, counts: list[int], shades: list[int]) -> Line:
+    """Classes in cells of their own: the count where it fits, else percents of the row."""
+    total, width, line = int(view.shares.totals[row]), view.zoom.cell, []
+    for column, (value, shade) in enumerate(zip(counts, shades, strict=True), view.left):
+        color, tone = "good" if row == column else "bad", f"on {5 * shade}"
+        if (row, column) == view.cursor:
+            color, tone = "accent", "on 100"
+        text = _number(value, total, width)
+        if not value and line and line[-1][1:] == (color, tone):
+            line[-1] = (line[-1][0] + text, color, tone)
+        else:
+            line.append((text, color, tone))
+    return line
 
 
 def _number(value: int, total: int, width: int) -> str:
-    text = "." if not value else str(value)
+    text = str(value) if value else "."
     if len(text) > width - 1:
         text = "100" if value == total else str(min(99, max(1, round(100 * value / total))))
     if len(text) > width - (len(text) < width):
         text = "*"
-    return pad(text, width - 1, right=True) + " " if len(text) < width else text
+    return text.rjust(width - 1) + " " if len(text) < width else text
 
 
-def _halves(view: View, row: int, columns: range) -> Line:
+def _halves(view: View, row: int, shades: list[list[int]]) -> Line:
     """Two rows of cells in a line, as upper half blocks; equal neighbours in one piece."""
     line: Line = []
-    for column in columns:
-        upper = _tone(view, row, column)
-        lower = _tone(view, row + 1, column) if row + 1 < len(view.shares) else ""
-        color = f"{upper}/{lower}"
-        if line and line[-1][1] == color:
-            line[-1] = (line[-1][0] + line[-1][0][0], color, "half")
+    upper, lower = shades[0], shades[1] if len(shades) > 1 else [0] * len(shades[0])
+    for column, pair in enumerate(zip(upper, lower, strict=True), view.left):
+        if pair == (0, 0) and column != view.cursor[1]:
+            text, color = " ", "/"
         else:
-            line.append((" " if upper == lower == "" else "▀", color, "half"))
+            tones = (_tone(view, row + below, column, shade) for below, shade in enumerate(pair))
+            color = "/".join(tones)
+            text = " " if color == "/" else "▀"
+        if line and line[-1][1] == color:
+            line[-1] = (line[-1][0] + text, color, "half")
+        else:
+            line.append((text, color, "half"))
     return line
 
 
-def _tone(view: View, row: int, column: int) -> str:
+def _tone(view: View, row: int, column: int, shade: int) -> str:
     """A half cell's colour: `good-12`, a shade of the diagonal's; empty where nobody was taken for that class."""
     if (row, column) == view.cursor:
         return f"accent-{SHADES}"
-    shade = int(view.shares.shades[row, column])
-    if not shade:
-        return ""
-    return f"{'good' if row == column else 'bad'}-{shade}"
+    return f"{'good' if row == column else 'bad'}-{shade}" if shade else ""
 
 
-def _ramp(view: View, row: int, columns: range) -> Line:
+def _ramp(view: View, row: int, shades: list[int]) -> Line:
     """A line of characters from light to dark, for terminals without colours."""
-    line: Line = []
-    for column in columns:
-        shade = int(view.shares.shades[row, column])
-        character = RAMP[min(len(RAMP) - 1, -(-shade * (len(RAMP) - 1) // SHADES))]
-        here = (row, column) == view.cursor
-        line.append((character if not here else "X", "accent" if here else "text", "bold" if here else ""))
-    return line
+    text = "".join(RAMP[min(len(RAMP) - 1, -(-shade * (len(RAMP) - 1) // SHADES))] for shade in shades)
+    at = view.cursor[1] - view.left
+    if row != view.cursor[0] or not 0 <= at < len(text):
+        return [(text, "text", "")]
+    return [(text[:at], "text", ""), ("X", "accent", "bold"), (text[at + 1 :], "text", "")]

@@ -24,9 +24,11 @@ SECONDS = 1.0
 class EvaluationRead(Message):
     """There is another evaluation to show."""
 
-    def __init__(self, keys: tuple[EvaluationKey, ...], key: EvaluationKey | None, document: Document) -> None:
+    def __init__(self, folder: EvaluationsFolder, made: object) -> None:
         super().__init__()
-        self.keys, self.key, self.document = keys, key, document
+        self.keys, self.key, self.document = folder.keys, folder.chosen, folder.document
+        self.made = made
+        """What the screen makes of it, in the thread that reads."""
 
     def can_replace(self, message: Message) -> bool:
         """Only the newest counts."""
@@ -76,7 +78,7 @@ class EvaluationScreen(Screen[None]):
             changed = self._folder.update(self.chosen)
             if (changed or first) and not self._leaving.is_set():
                 first = False
-                self.post_message(EvaluationRead(self._folder.keys, self._folder.chosen, self._folder.document))
+                self.post_message(EvaluationRead(self._folder, self.make_of(self._folder.document)))
             self._wake.wait(SECONDS if self.snapshot.alive else None)
             self._wake.clear()
 
@@ -86,11 +88,19 @@ class EvaluationScreen(Screen[None]):
         self.snapshot = dataclasses.replace(
             self.snapshot, evaluations=message.keys, evaluation_key=message.key, evaluation=message.document
         )
-        self.show_evaluation()
+        self.show_evaluation(message.made)
         self.refresh_bindings()
 
-    def show_evaluation(self) -> None:
-        """Draw the evaluation of the snapshot."""
+    def make_of(self, document: Document) -> object:
+        """What takes time to make of an evaluation before it is shown; called in the thread that reads."""
+        return None
+
+    def show_evaluation(self, made: object) -> None:
+        """Draw the evaluation of the snapshot.
+
+        Args:
+            made: what `make_of` made of it.
+        """
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from engine.layer_series import FOLDER, QUANTITIES, read_layers
+from tui.data_words import rows_of
 from tui.run_parts import Stamp, stamp
 from tui.run_store import RunSnapshot
 from tui.text import number, safe
@@ -76,6 +77,9 @@ class LayersScreen(Screen[None]):
         super().__init__()
         self.snapshot = snapshot
         self.quantity = QUANTITIES[0]
+        self._types = {
+            str(row.get("name")): str(row.get("type")) for row in rows_of(snapshot.model.table.get("layers"))
+        }
         self._leaving, self._wake = threading.Event(), threading.Event()
 
     @property
@@ -108,7 +112,7 @@ class LayersScreen(Screen[None]):
             now = (quantity, stamp(_file(series, quantity)))
             if now != known:
                 known = now
-                self.post_message(LayersRead(quantity, _read(series, quantity)))
+                self.post_message(LayersRead(quantity, _read(series, quantity, self._types)))
             self._wake.wait(SECONDS if self.snapshot.alive else None)
             self._wake.clear()
 
@@ -149,6 +153,9 @@ def _file(series: Path, quantity: str) -> Path:
     return series / FOLDER / f"{quantity}.rows"
 
 
-def _read(series: Path, quantity: str) -> Heat | None:
+def _read(series: Path, quantity: str, types: dict[str, str]) -> Heat | None:
     found = read_layers(series, quantity)
-    return None if found is None or not len(found.step) else Heat(tuple(found.layers), found.step, found.value)
+    if found is None or not len(found.step):
+        return None
+    names = tuple(f"{name} {types[name]}" if name in types else name for name in found.layers)
+    return Heat(names, found.step, found.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import on
@@ -9,8 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from engine.answers import ORDERS, Pair, confused_pairs, confusion_of
-from tui.run_parts import EvaluationKey
+from engine.answers import ORDERS, Pair, confused_pairs, confusion_of, ordered
+from tui.plots.matrix_view import Shares
+from tui.run_parts import Document, EvaluationKey
 from tui.run_store import RunSnapshot
 from tui.screens.evaluation_screen import EvaluationScreen
 from tui.text import fit, safe
@@ -70,15 +72,27 @@ class PairList(LineList[Pair]):
         return draw_row(arranged, cells, ink.text)
 
 
+@dataclass(frozen=True)
+class Confusions:
+    """What is drawn of an evaluation."""
+
+    counts: list[list[int]]
+    names: list[str]
+    shares: Shares
+    pairs: list[Pair]
+
+
 class MatrixScreen(EvaluationScreen):
     """All classes, or some of them up close; beside them the pairs, which lead to their cells and samples."""
 
     AUTO_FOCUS = "MatrixPane"
     WIDGET_KEYS_FIRST = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p,tab", "pane", "pairs", id="matrix.pane", tooltip="The pairs confused most, or the matrix again"),
+        Binding(
+            "p,tab", "pane", "pairs, matrix", id="matrix.pane", tooltip="The pairs confused most, or the matrix again"
+        ),
         Binding("o", "order", "order", id="matrix.order", tooltip="Order the pairs otherwise"),
-        Binding("s,v", "samples", "samples", show=False, id="matrix.samples", tooltip="The samples of this cell"),
+        Binding("enter,v", "samples", "samples", show=False, id="matrix.samples", tooltip="The samples of this cell"),
     ]
     DEFAULT_CSS = """
     MatrixScreen Horizontal { height: 1fr; }
@@ -91,9 +105,7 @@ class MatrixScreen(EvaluationScreen):
     def __init__(self, snapshot: RunSnapshot, chosen: EvaluationKey | None = None) -> None:
         super().__init__(snapshot, chosen)
         self.order = ORDERS[0]
-        self._table: object = None
-        self._counts: list[list[int]] = []
-        self._names: list[str] = []
+        self._shown = Confusions([], [], Shares.of([], []), [])
 
     def compose(self) -> ComposeResult:
         """Head, matrix, pairs, the marked cell in words, keys."""
@@ -105,29 +117,34 @@ class MatrixScreen(EvaluationScreen):
         yield self.cell
         yield Footer()
 
-    def show_evaluation(self) -> None:
+    def make_of(self, document: Document) -> Confusions:
+        """The matrix with its shares, and the pairs."""
+        counts, names = confusion_of(document.table)
+        return Confusions(counts, names, Shares.of(counts, names), confused_pairs(counts))
+
+    def show_evaluation(self, made: object) -> None:
         """Draw the matrix, the pairs and the line of the marked cell."""
+        assert isinstance(made, Confusions)
         self.head.show(self.snapshot)
-        if self.snapshot.evaluation is not self._table:
-            self._table = self.snapshot.evaluation
-            self._counts, self._names = confusion_of(self.snapshot.evaluation.table)
-            self.matrix.set_matrix(self._counts, self._names)
+        self._shown = made
+        self.matrix.set_matrix(made.shares)
         self._show_pairs()
         self._say_cell()
 
     def _show_pairs(self) -> None:
-        self.pairs.show_pairs(confused_pairs(self._counts, self.order), self._names, inks(self.app))
+        pairs = ordered(self._shown.pairs, self.order)
+        self.pairs.show_pairs(pairs, self._shown.names, inks(self.app))
 
     def _say_cell(self) -> None:
         ink, width = inks(self.app), self.app.size.width
-        if not self._counts:
+        if not self._shown.counts:
             self.cell.show([(fit(" this evaluation holds no confusion matrix", width), ink.muted)])
             return
         true, predicted = self.matrix.cursor
-        row, names = self._counts[true], self._names
+        row, names = self._shown.counts[true], self._shown.names
         count, total = row[predicted], sum(row)
         share = f" {symbol('dot')} {100 * count / total:.1f} %" if total else ""
-        asked = sum(other[predicted] for other in self._counts)
+        asked = sum(other[predicted] for other in self._shown.counts)
         words = "right" if true == predicted else f"taken for {safe(names[predicted], 30)}"
         line: Line = [
             (f" {safe(names[true], 30)} ", ink.strong),
@@ -147,6 +164,8 @@ class MatrixScreen(EvaluationScreen):
         to_pairs = not self.pairs.has_focus
         self.set_class(to_pairs and not self.has_class("-beside"), "-pairs")
         self.set_focus(self.pairs if to_pairs else self.matrix)
+        if to_pairs:
+            self._mark_pair()
 
     def action_order(self) -> None:
         """The next of the orders that pairs can have."""
@@ -158,8 +177,13 @@ class MatrixScreen(EvaluationScreen):
     @on(LineList.Highlighted)
     def _to_cell(self, message: LineList.Highlighted) -> None:
         message.stop()
+        if self.pairs.has_focus:
+            self._mark_pair()
+
+    def _mark_pair(self) -> None:
+        """Mark the cell of the pair under the cursor."""
         pair = self.pairs.current
-        if pair is not None and self.pairs.has_focus:
+        if pair is not None:
             self.matrix.move_to(pair.true, pair.predicted)
             self._say_cell()
 
@@ -186,6 +210,6 @@ class MatrixScreen(EvaluationScreen):
         from tui.samples import Filter
         from tui.screens.samples import open_samples
 
-        if self._counts:
+        if self._shown.counts:
             true, predicted = self.matrix.cursor
-            open_samples(self, Filter(true=self._names[true], predicted=self._names[predicted]))
+            open_samples(self, Filter(true=self._shown.names[true], predicted=self._shown.names[predicted]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.cells import cell_len
+from rich.style import Style
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from engine.answers import predicted_rows
+from engine.jsonio import number
 from tui.data_words import class_names, table_of
 from tui.plots.inks import style_of
 from tui.rows_reader import Question, Rows, RowsReader, Source
@@ -29,6 +30,9 @@ from tui.widgets.table import Line
 
 if TYPE_CHECKING:
     from tui.app import DltuiApp
+
+MOST_UNASKED = 4
+"""Questions that are asked on their own, one after another, where words let few rows through."""
 
 
 class RowsRead(Message):
@@ -56,6 +60,7 @@ class RowsScreen(Screen[None]):
         self.snapshot = snapshot
         """The run whose evaluation stands beside the rows; None for an experiment."""
         self._wanted = wanted or Filter()
+        """The filter to begin with."""
         key = snapshot.evaluation_key if snapshot is not None else None
         evaluated = "" if key is None else SPLITS.get(key.split, key.split)
         self.split = evaluated if wanted is not None and evaluated in source.splits else source.splits[0]
@@ -64,6 +69,10 @@ class RowsScreen(Screen[None]):
         self._total = 0
         self._question: Question | None = None
         """What is being read."""
+        self._begun: Question | None = None
+        """What the rows are the answer to, from its beginning."""
+        self._unasked = 0
+        """Questions since the person last asked for something."""
         self._problem = ""
 
     @property
@@ -92,14 +101,29 @@ class RowsScreen(Screen[None]):
     # reading
 
     def _begin(self) -> None:
-        """Read the first rows of the split and class that are wanted."""
-        self._rows, self._total, self._problem = [], 0, ""
+        """Read the first rows of the split, class and answers that are wanted."""
+        self._rows, self._total, self._problem, self._unasked = [], 0, "", 0
+        self._begun = self._wanted_rows()
         self._ask(0)
 
     def _ask(self, start: int) -> None:
-        self._question = Question(self.split, self.browser.wanted.true, start)
+        self._question = self._wanted_rows(start)
         self._show()
         self._read(self._question)
+
+    def _wanted_rows(self, start: int = 0) -> Question:
+        wanted, step = self.browser.wanted, self._answered_step()
+        if step is None:
+            return Question(self.split, wanted.true, start)
+        return Question(self.split, wanted.true, start, step, wanted.wrong, wanted.predicted)
+
+    def _answered_step(self) -> int | None:
+        """The step of the run's evaluation, where it kept its answers to the split that is shown."""
+        snapshot = self.snapshot
+        key = snapshot.evaluation_key if snapshot is not None else None
+        if snapshot is None or key is None or SPLITS.get(key.split, key.split) != self.split:
+            return None
+        return key.step if predicted_rows(snapshot.evaluation.table) else None
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="rows")
     def _read(self, question: Question) -> None:
@@ -118,21 +142,14 @@ class RowsScreen(Screen[None]):
             self._problem = f"{rows.error}. {rows.hint}".strip()
         else:
             self._total = int(rows.content.get("total") or 0)
-            self._rows += data_rows(rows.content, *self._answers())
+            self._rows += data_rows(rows.content)
         self._show()
         self._more_if_few()
 
-    def _answers(self) -> tuple[Sequence[int], Sequence[str]]:
-        """The class numbers that the run's evaluation of this split answered, and the classes' names."""
-        snapshot = self.snapshot
-        key = snapshot.evaluation_key if snapshot is not None else None
-        if snapshot is None or key is None or SPLITS.get(key.split, key.split) != self.split:
-            return (), ()
-        return predicted_rows(snapshot.evaluation.table), self.source.classes
-
     def _more_if_few(self) -> None:
-        """Read on where the filter lets less through than there is room for."""
-        if self.browser.shown < self.browser.size.height:
+        """Read on where the words that were typed let less through than there is room for, but not without end."""
+        if self.browser.shown < self.browser.size.height and self._unasked < MOST_UNASKED:
+            self._unasked += 1
             self._more()
 
     def _more(self) -> None:
@@ -146,13 +163,12 @@ class RowsScreen(Screen[None]):
 
     @on(SampleBrowser.Filtered)
     def _filtered(self, message: SampleBrowser.Filtered) -> None:
-        """Another class is asked for; other words are looked for in what is there, and further on."""
+        """Another class or other answers are asked for; other words are looked for in what is there, and further on."""
         message.stop()
-        if message.wanted.true != self._wanted.true:
-            self._wanted = message.wanted
+        self._unasked = 0
+        if self._wanted_rows() != self._begun:
             self._begin()
         else:
-            self._wanted = message.wanted
             self._show()
             self._more_if_few()
 
@@ -189,15 +205,13 @@ class RowsScreen(Screen[None]):
             used += cell_len(text)
         return kept
 
-    def _beside(self, style: object) -> Line:
+    def _beside(self, style: Style) -> Line:
         """Which evaluation the answers beside the rows come from."""
-        answers = self._answers()
-        if not answers[0] or self.snapshot is None:
-            return []
-        from engine.jsonio import number
-
+        if self._answered_step() is None or self.snapshot is None:
+            wanted = self.browser.wanted
+            return [("   no answers to this split were kept", style)] if wanted.wrong or wanted.predicted else []
         epoch = number(self.snapshot.evaluation.table.get("epoch"))
-        return [(f"   answers of epoch {epochs(epoch)}" if epoch == epoch else "", style)]  # type: ignore[list-item]
+        return [(f"   answers of epoch {epochs(epoch)}" if epoch == epoch else "", style)]
 
     # actions
 

@@ -57,7 +57,7 @@ class SamplesScreen(EvaluationScreen):
         """Another screen covers this one."""
         self.browser.image.leave()
 
-    def show_evaluation(self) -> None:
+    def show_evaluation(self, made: object) -> None:
         """Show the evaluation's samples; their histories follow when they are read."""
         self.head.show(self.snapshot)
         key, table = self.snapshot.evaluation_key, self.snapshot.evaluation.table

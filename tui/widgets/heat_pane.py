@@ -23,6 +23,8 @@ from tui.theme import ascii_mode, inks, no_color
 from tui.widgets.table import Line, to_strip
 
 MOST_LABEL = 30
+WIDEST = 6
+"""Most cells of a column."""
 LAST = 10
 """Cells of the newest value at the right."""
 
@@ -65,6 +67,8 @@ class HeatPane(Widget, can_focus=True):
         self._first = np.empty(0, np.int64)
         self._last = np.empty(0, np.int64)
         self._columns = np.empty((0, 0))
+        self._wide = 1
+        """Cells that a column takes: few records are drawn wide."""
         self.scale = Scale(-1.0, 0.0)
 
     def show(self, heat: Heat | None) -> None:
@@ -76,6 +80,7 @@ class HeatPane(Widget, can_focus=True):
         heat = self.heat
         if heat is not None and self.size.width:
             self._first, self._last, self._columns = columns_of(heat.step, heat.value, self.room)
+            self._wide = max(1, min(WIDEST, self.room // max(1, len(self._columns))))
             self.scale = scale_of(heat.value)
             self._follow()
         self.refresh()
@@ -145,7 +150,7 @@ class HeatPane(Widget, can_focus=True):
         self.move_to(row, (len(self._columns) - 1) * last)
 
     async def _on_click(self, event: events.Click) -> None:
-        self.move_to(self._top + event.y, event.x - self.label - 1)
+        self.move_to(self._top + event.y, (event.x - self.label - 1) // self._wide)
 
     # drawing
 
@@ -161,7 +166,7 @@ class HeatPane(Widget, can_focus=True):
         values = self._columns[:, row]
         newest = number(float(values[-1]), 3) if np.isfinite(values[-1]) else "-"
         tail: Line = [(f" {newest:>{LAST}}", ink.text)]
-        blank: Line = [(" " * (self.room - len(values)), ink.text)]
+        blank: Line = [(" " * (self.room - self._wide * len(values)), ink.text)]
         at = column if row == marked else None
         cells = self._plain(values, at) if no_color() or ascii_mode() else self._cells(values, at)
         strip = Strip([*to_strip(head, self.label + 1, base), *cells])
@@ -174,11 +179,13 @@ class HeatPane(Widget, can_focus=True):
         for index, value in enumerate(values.tolist()):
             level = self.scale.level(value, len(CIVIDIS))
             found = None if level is None else nearest_color(level, len(CIVIDIS))
-            text = "×" if found is None else " "
+            text = ("×" if found is None else " ") * self._wide
             if index == marked:
                 segments.append(Segment(run, _ground(base, color)))
                 ground = _ground(base, found)
-                segments.append(Segment("◆", ground + Style(color="black" if _bright(found) else "white")))
+                segments.append(
+                    Segment("◆".center(self._wide), ground + Style(color="black" if _bright(found) else "white"))
+                )
                 run, color = "", None
             elif found == color and run:
                 run += text
@@ -194,7 +201,7 @@ class HeatPane(Widget, can_focus=True):
         for index, value in enumerate(values.tolist()):
             level = self.scale.level(value, len(RAMP) - 1)
             character = "x" if level is None else RAMP[level + 1]
-            segments.append(Segment(character, base + Style(reverse=True) if index == marked else base))
+            segments.append(Segment(character * self._wide, base + Style(reverse=True) if index == marked else base))
         return segments
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -10,6 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -67,10 +67,11 @@ class MatrixPane(Widget, can_focus=True):
         self._top = self._left = 0
         self._view: View | None = None
         self._strips: dict[int, Strip] = {}
+        self._styles: dict[tuple[str, str], Style] = {}
 
-    def set_matrix(self, counts: Sequence[Sequence[int]], classes: Sequence[str]) -> None:
+    def set_matrix(self, shares: Shares) -> None:
         """Show another matrix, at the same place and size where it has the same classes."""
-        self.shares = Shares.of(counts, classes)
+        self.shares = shares
         self._blocks = {}
         last = max(0, len(self.shares) - 1)
         self.cursor = (min(self.cursor[0], last), min(self.cursor[1], last))
@@ -132,9 +133,20 @@ class MatrixPane(Widget, can_focus=True):
         last = len(self.shares) - 1
         cursor = (max(0, min(true, last)), max(0, min(predicted, last)))
         if last >= 0 and cursor != self.cursor:
-            self.cursor = cursor
-            self._redraw()
+            before, self.cursor = self.view, cursor
+            self._view = None
+            self._redraw_moved(before, self.view)
             self.post_message(self.Moved(*cursor))
+
+    def _redraw_moved(self, before: View, after: View) -> None:
+        """Draw only the lines again that the cursor left and entered, unless others came in sight."""
+        if (before.top, before.left) != (after.top, after.left):
+            self._redraw()
+            return
+        lines = {0, *(1 + (view.cursor[0] - view.top) // view.step for view in (before, after))}
+        for line in lines:
+            self._strips.pop(line, None)
+        self.refresh(*(Region(0, line, self.size.width, 1) for line in lines))
 
     def action_move(self, rows: int, columns: int) -> None:
         """Move the cursor by cells as they are drawn."""
@@ -202,6 +214,7 @@ class MatrixPane(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         super().notify_style_update()
         self._strips.clear()
+        self._styles.clear()
 
     def _redraw(self) -> None:
         self._view = None
@@ -221,11 +234,10 @@ class MatrixPane(Widget, can_focus=True):
 
     def _strip(self, line: Line) -> Strip:
         base, segments = self.rich_style, []
-        styles: dict[tuple[str, str], Style] = {}
         for text, color, tone in line:
-            style = styles.get((color, tone))
+            style = self._styles.get((color, tone))
             if style is None:
-                style = styles[color, tone] = base + self._style(color, tone)
+                style = self._styles[color, tone] = base + self._style(color, tone)
             segments.append(Segment(text, style))
         return Strip(segments)
 

@@ -74,7 +74,7 @@ class SampleBrowser(Container):
         Binding("comma", "turn(-1)", "class before", show=False, id="samples.before",
                 tooltip="Samples of the class before"),
         Binding("a", "all", "all", show=False, id="samples.all", tooltip="Drop the filter: all samples"),
-        Binding("tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll what the sample holds"),
+        Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll what the sample holds"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     SampleBrowser { height: 1fr; }
@@ -276,7 +276,7 @@ def _history_lines(history: History | None, width: int, ink: Inks) -> list[Line]
     words = f"right since epoch {epochs(since.epoch)}" if since else "wrong at the end"
     changes = history.flips
     many = f"changed {changes} {'time' if changes == 1 else 'times'}" if changes else "never changed"
-    lines: list[Line] = [[], [(words, ink.good if since else ink.bad), (f"   {many}", ink.muted)]]
+    lines: list[Line] = [[], [(words, ink.good if since else ink.bad)], [(many, ink.muted)]]
     lines.append([(f"{'epoch':>8}  {pad('predicted', max(9, width - 20))}{'sure':>7}", ink.muted)])
     for answer in history.answers[-MOST_EPOCHS:]:
         mark, style = (symbol("finished"), ink.good) if answer.right else (symbol("failed"), ink.bad)

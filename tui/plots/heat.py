@@ -42,7 +42,8 @@ def scale_of(values: NDArray[np.float64]) -> Scale:
     known = values[np.isfinite(values) & (values > 0)]
     if not len(known):
         return Scale(-1.0, 0.0)
-    low, high = np.log10(np.quantile(known, (0.005, 0.995)))
+    powers = np.log10(known)
+    low, high = np.quantile(powers, 0.005, method="lower"), np.quantile(powers, 0.995, method="higher")
     return Scale(float(low), float(max(high, low + 0.1)))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -26,7 +27,8 @@ from tui.widgets.table import Column, Line, arrange, draw_row
 
 MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
-ROW = Column("name", "sample", 10, 40)
+MOST_NAME = 40
+ROW = Column("name", "sample", 8)
 TRUE = Column("true", "true", 6, 18)
 PREDICTED = Column("predicted", "predicted", 9, 18, rank=1)
 SURE = Column("sure", "sure", 6, right=True, rank=2)
@@ -74,7 +76,7 @@ class SampleBrowser(Container):
         Binding("comma", "turn(-1)", "class before", show=False, id="samples.before",
                 tooltip="Samples of the class before"),
         Binding("a", "all", "all", show=False, id="samples.all", tooltip="Drop the filter: all samples"),
-        Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll what the sample holds"),
+        Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll the sample"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     SampleBrowser { height: 1fr; }
@@ -123,19 +125,27 @@ class SampleBrowser(Container):
 
     # what is shown
 
-    def show(self, samples: Sequence[Sample], *, histories: dict[int, History] | None = None, empty: str = "") -> None:
+    def show(
+        self,
+        samples: Sequence[Sample],
+        *,
+        histories: dict[int, History] | None = None,
+        empty: str | None = None,
+    ) -> None:
         """Show samples; those that were there keep the cursor.
 
         Args:
             histories: by row, what was answered at each epoch.
-            empty: what is said where the filter lets none through.
+            empty: what is said where the filter lets none through; what was said before when None.
         """
-        self.samples, self._empty = samples, empty
+        self.samples, self._empty = samples, self._empty if empty is None else empty
         if histories is not None:
             self.histories = self.listing.histories = histories
         answered = any(sample.predicted is not None for sample in samples)
         sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
-        columns = (ROW, TRUE, *((PREDICTED, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
+        longest = max((cell_len(safe(sample.name[:60])) for sample in samples[:500]), default=0)
+        name = replace(ROW, most=min(MOST_NAME, longest))
+        columns = (name, TRUE, *((PREDICTED, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
         if columns != self.listing.columns or histories is not None:
             self.listing.columns = columns
             self.listing.forget()

@@ -32,7 +32,7 @@ async def shown(
     make_run(folder / "runs", time.time() - 600, **made)
     async with opened(folder / "runs", size=size) as (pilot, screen):
         await press(pilot, TABS[tab])
-        await until(pilot, lambda: screen.tab.TITLE == tab and screen._wants == screen.tab.wants())
+        await until(pilot, lambda: tab == screen.tab.TITLE and screen._wants == screen.tab.wants())
         if tab != "Model":
             await until(pilot, lambda: screen.snapshot.evaluation_key is not None)
         await press(pilot, *keys)

@@ -158,7 +158,8 @@ def draw_line(view: View, line: int, width: int) -> Line:
 
 def _cells(view: View, row: int, counts: list[int], shades: list[int]) -> Line:
     """Classes in cells of their own: the count where it fits, else percents of the row."""
-    total, width, line = int(view.shares.totals[row]), view.zoom.cell, []
+    total, width = int(view.shares.totals[row]), view.zoom.cell
+    line: Line = []
     for column, (value, shade) in enumerate(zip(counts, shades, strict=True), view.left):
         color, tone = "good" if row == column else "bad", f"on {5 * shade}"
         if (row, column) == view.cursor:

@@ -98,6 +98,10 @@ class RowsScreen(Screen[None]):
         """Another screen covers this one."""
         self.browser.image.leave()
 
+    def on_screen_resume(self) -> None:
+        """This one is in sight again."""
+        self.browser.image.refresh()
+
     # reading
 
     def _begin(self) -> None:

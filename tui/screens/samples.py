@@ -57,6 +57,10 @@ class SamplesScreen(EvaluationScreen):
         """Another screen covers this one."""
         self.browser.image.leave()
 
+    def on_screen_resume(self) -> None:
+        """This one is in sight again."""
+        self.browser.image.refresh()
+
     def show_evaluation(self, made: object) -> None:
         """Show the evaluation's samples; their histories follow when they are read."""
         self.head.show(self.snapshot)

@@ -94,6 +94,14 @@ def test_blocks_sum_up() -> None:
     assert found.counts.sum() == table.sum()
 
 
+def test_the_classes_confused_most_of_a_block() -> None:
+    table = np.array(confusion(12, 0))
+    table[7, 4] = 60
+    shares = Shares.of(table.tolist(), class_names(12))
+    assert shares.most_confused((4, 4), 4) == (7, 4)
+    assert shares.most_confused((8, 8), 4) == (9, 10)  # 44 of them; what is right is no confusion
+
+
 @pytest.mark.parametrize("zoom", [Zoom(1), Zoom(1, 3), Zoom(2), Zoom(3), Zoom(8)])
 @pytest.mark.parametrize("plain_only", [False, True])
 def test_lines_keep_to_their_width(zoom: Zoom, plain_only: bool) -> None:

@@ -73,6 +73,14 @@ class Shares:
     def __len__(self) -> int:
         return len(self.totals)
 
+    def most_confused(self, first: tuple[int, int], block: int) -> tuple[int, int]:
+        """The classes confused most of the `block` × `block` ones from `first` on."""
+        part = self.counts[first[0] : first[0] + block, first[1] : first[1] + block].copy()
+        rows, columns = np.indices(part.shape)
+        part[rows + first[0] == columns + first[1]] = -1
+        row, column = np.unravel_index(int(part.argmax()), part.shape)
+        return first[0] + int(row), first[1] + int(column)
+
     def blocks(self, block: int) -> Shares:
         """The same with `block` classes each way summed up in one."""
         if block == 1:

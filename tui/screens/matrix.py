@@ -140,19 +140,37 @@ class MatrixScreen(EvaluationScreen):
         if not self._shown.counts:
             self.cell.show([(fit(" this evaluation holds no confusion matrix", width), ink.muted)])
             return
+        block = self.matrix.zoom.block
+        self.cell.show(self._cell_words(ink) if block == 1 else self._block_words(block, ink))
+
+    def _cell_words(self, ink: Inks) -> Line:
         true, predicted = self.matrix.cursor
         row, names = self._shown.counts[true], self._shown.names
         count, total = row[predicted], sum(row)
         share = f" {symbol('dot')} {100 * count / total:.1f} %" if total else ""
         asked = sum(other[predicted] for other in self._shown.counts)
         words = "right" if true == predicted else f"taken for {safe(names[predicted], 30)}"
-        line: Line = [
+        return [
             (f" {safe(names[true], 30)} ", ink.strong),
             (words, ink.good if true == predicted else ink.bad),
             (f"   {count:,} of {total:,}{share}", ink.text),
             (f"   answered {asked:,} times", ink.muted),
         ]
-        self.cell.show(line)
+
+    def _block_words(self, block: int, ink: Inks) -> Line:
+        """Of a cell that stands for several classes."""
+        names, view = self._shown.names, self.matrix.view
+        true, predicted = (at * block for at in view.cursor)
+        last = [safe(names[min(at + block, len(names)) - 1], 20) for at in (true, predicted)]
+        words = f" {safe(names[true], 20)} {symbol('dash')} {last[0]} "
+        taken = f"taken for {safe(names[predicted], 20)} {symbol('dash')} {last[1]}" if true != predicted else "right"
+        count = int(view.shares.counts[view.cursor])
+        return [
+            (words, ink.strong),
+            (taken, ink.bad if true != predicted else ink.good),
+            (f" or one of them   {count:,}" if true == predicted else f"   {count:,}", ink.text),
+            (f"   {symbol('enter')} shows each", ink.muted),
+        ]
 
     # panes
 

@@ -183,9 +183,17 @@ class MatrixPane(Widget, can_focus=True):
         self._redraw()
 
     def action_choose(self) -> None:
-        """Ask for the samples of the marked cell."""
-        if len(self.shares):
+        """Ask for the samples of the marked cell; where it stands for several classes, show those one by one."""
+        if not len(self.shares):
+            return
+        block = self.zoom.block
+        if block == 1:
             self.post_message(self.Chosen(*self.cursor))
+            return
+        first = (self.cursor[0] // block * block, self.cursor[1] // block * block)
+        self._zoom = next(zoom for zoom in self.sizes if zoom.block == 1)
+        self._redraw()
+        self.move_to(*self.shares.most_confused(first, block))
 
     async def _on_click(self, event: events.Click) -> None:
         view = self.view

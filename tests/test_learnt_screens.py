@@ -228,7 +228,7 @@ async def test_rows_of_the_data_by_class_and_split(tmp_path: Path, monkeypatch: 
         await press(pilot, "t")
         await until(pilot, lambda: screen.split == "validation" and listing.asked[-1].split == "validation")
         assert listing.asked[-1].step is None  # nothing of this run kept every answer
-        await press(pilot, "w")
+        await press(pilot, "slash", *"wrong", "enter")
         await seen(pilot, "no answers to this split were kept")
 
 

@@ -108,6 +108,8 @@ class SampleBrowser(Container):
         """Of the classes."""
         self.histories: dict[int, History] = {}
         self._empty = ""
+        self._answered = False
+        """Whether anything was answered to the samples."""
 
     def compose(self) -> ComposeResult:
         """The filter above, the list at the left, the sample at the right."""
@@ -141,7 +143,7 @@ class SampleBrowser(Container):
         self.samples, self._empty = samples, self._empty if empty is None else empty
         if histories is not None:
             self.histories = self.listing.histories = histories
-        answered = any(sample.predicted is not None for sample in samples)
+        answered = self._answered = any(sample.predicted is not None for sample in samples)
         sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
         longest = max((cell_len(safe(sample.name[:60])) for sample in samples[:500]), default=0)
         name = replace(ROW, most=min(MOST_NAME, longest))
@@ -150,6 +152,7 @@ class SampleBrowser(Container):
             self.listing.columns = columns
             self.listing.forget()
         self._fill()
+        self.refresh_bindings()
 
     def _fill(self) -> None:
         kept, shown = self.listing.current, apply(self.samples, self.wanted)
@@ -197,6 +200,12 @@ class SampleBrowser(Container):
             self.wanted = wanted
             self._fill()
             self.post_message(self.Filtered(wanted))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There must be answers to be wrong, and classes to turn to."""
+        if action == "wrong":
+            return self._answered or self.wanted.wrong
+        return bool(self.names) if action == "turn" else True
 
     def action_filter(self) -> None:
         """Let the person type."""

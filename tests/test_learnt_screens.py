@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +15,16 @@ from textual.pilot import Pilot
 
 from tests.learnt_world import class_names, confusion, make_run, with_layers
 from tests.run_world import opened
-from tests.tui_world import press, screen_text, seen, until
+from tests.tui_world import TASKS, make_world, press, screen_text, seen, until
+from tests.tui_world import opened as opened_world
+from tui.messages import DataSummarised
+from tui.pictures import kitty_delete
 from tui.rows_reader import Question, Rows, RowsReader
 from tui.screens.layers import LayersScreen
 from tui.screens.matrix import MatrixScreen
 from tui.screens.rows import RowsScreen
 from tui.screens.samples import SamplesScreen
+from tui.widgets.image_view import ImageView
 
 TABS = {"Data": "2", "Evaluation": "3", "Model": "5"}
 
@@ -180,6 +185,26 @@ async def test_the_image_of_a_sample_is_drawn(tmp_path: Path, monkeypatch: pytes
         await until(pilot, lambda: view.problem)
 
 
+async def test_an_image_that_the_terminal_draws_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    terminal = SimpleNamespace(write=sent.append, flush=lambda: None)
+    monkeypatch.setenv("DLTUI_IMAGES", "kitty")
+    monkeypatch.setattr(ImageView, "_terminal", property(lambda view: terminal))
+    async with shown(tmp_path, "Evaluation", "v", images=True) as pilot:
+        await until(pilot, lambda: any("\x1b_Ga=T" in text for text in sent))
+        assert sent[-1].startswith("\x1b7\x1b[")  # the cursor is kept
+        assert sent[-1].endswith("\x1b8")
+        sent.clear()
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: kitty_delete() in sent)  # nothing may shine through what covers it
+        assert not any("a=T" in text for text in sent)
+        await press(pilot, "escape")
+        await until(pilot, lambda: any("a=T" in text for text in sent))
+        sent.clear()
+        await press(pilot, "escape")
+        await until(pilot, lambda: kitty_delete() in sent)
+
+
 # --------------------------------------------------------------------------------------------------------------- rows
 
 
@@ -230,6 +255,21 @@ async def test_rows_of_the_data_by_class_and_split(tmp_path: Path, monkeypatch: 
         assert listing.asked[-1].step is None  # nothing of this run kept every answer
         await press(pilot, "slash", *"wrong", "enter")
         await seen(pilot, "no answers to this split were kept")
+
+
+async def test_rows_of_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(monkeypatch)
+    summary = TASKS["regression"]["data"]
+    monkeypatch.setattr("tui.data_reader.DataReader.read", lambda self, store, name: DataSummarised(name, summary))
+    async with opened_world(make_world(tmp_path, 0)) as pilot:
+        await seen(pilot, "Quantities")
+        await press(pilot, "v")
+        screen = await rows_of(pilot)
+        assert (screen.source.name, screen.source.splits) == ("digits-mlp", ("train", "test"))
+        assert screen.source.cwd == tmp_path
+        assert listing.asked == [Question("train")]
+        await press(pilot, "t")
+        await seen(pilot, "there is no test split. there is: train")
 
 
 async def test_a_cell_of_the_matrix_leads_to_all_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

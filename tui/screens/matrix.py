@@ -140,7 +140,7 @@ class MatrixScreen(EvaluationScreen):
         if not self._shown.counts:
             self.cell.show([(fit(" this evaluation holds no confusion matrix", width), ink.muted)])
             return
-        block = self.matrix.zoom.block
+        block = self.matrix.view.zoom.block
         self.cell.show(self._cell_words(ink) if block == 1 else self._block_words(block, ink))
 
     def _cell_words(self, ink: Inks) -> Line:

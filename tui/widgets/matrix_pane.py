@@ -92,6 +92,8 @@ class MatrixPane(Widget, can_focus=True):
     @property
     def sizes(self) -> list[Zoom]:
         """The sizes to choose from, the smallest first."""
+        if not (self.size.width and self.size.height):
+            return [Zoom()]  # hidden: nothing is summed up
         room = max(1, self.size.width - self.label - 1)
         return zooms(max(1, len(self.shares)), room, max(1, self.size.height - 1), plain=self.plain)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -29,8 +29,8 @@ MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
 MOST_NAME = 40
 ROW = Column("name", "sample", 8)
-TRUE = Column("true", "true", 6, 18)
-PREDICTED = Column("predicted", "predicted", 9, 18, rank=1)
+TRUE = Column("true", "true", 6)
+PREDICTED = Column("predicted", "predicted", 9, rank=1)
 SURE = Column("sure", "sure", 6, right=True, rank=2)
 COURSE = Column("course", "over the epochs", 15, 40, rank=3)
 
@@ -144,15 +144,21 @@ class SampleBrowser(Container):
         if histories is not None:
             self.histories = self.listing.histories = histories
         answered = self._answered = any(sample.predicted is not None for sample in samples)
-        sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
-        longest = max((cell_len(safe(sample.name[:60])) for sample in samples[:500]), default=0)
-        name = replace(ROW, most=min(MOST_NAME, longest))
-        columns = (name, TRUE, *((PREDICTED, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
+        columns = self._columns(samples, answered=answered)
         if columns != self.listing.columns or histories is not None:
             self.listing.columns = columns
             self.listing.forget()
         self._fill()
         self.refresh_bindings()
+
+    def _columns(self, samples: Sequence[Sample], *, answered: bool) -> tuple[Column, ...]:
+        """The columns, as wide as what stands in them."""
+        shown = samples[:500]
+        name = replace(ROW, most=min(MOST_NAME, _longest(sample.name for sample in shown)))
+        label = min(24, max(_longest(s.true for s in shown), _longest(s.predicted or "" for s in shown)))
+        true, predicted = (replace(c, width=max(c.width, min(label, 14)), most=label) for c in (TRUE, PREDICTED))
+        sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
+        return (name, true, *((predicted, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
 
     def _fill(self) -> None:
         kept, shown = self.listing.current, apply(self.samples, self.wanted)
@@ -249,6 +255,10 @@ class SampleBrowser(Container):
     def action_pane(self) -> None:
         """Give the keys to the text, or back to the list."""
         (self.listing if self.text.has_focus else self.text).focus()
+
+
+def _longest(texts: Iterable[str]) -> int:
+    return max((cell_len(safe(text[:60])) for text in texts), default=0)
 
 
 def preview(sample: Sample | None, history: History | None) -> Callable[[int, Inks], list[Line]]:

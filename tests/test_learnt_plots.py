@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from tests.learnt_world import class_names, confusion
 from tui.layer_tree import build_tree, holders, lines_of
 from tui.plots.bars import Look, bars_of, draw_bars
-from tui.plots.heat import CIVIDIS, Scale, columns_of, scale_of
+from tui.plots.heat import CIVIDIS, Heat, Scale, scale_of
 from tui.plots.lines import plain
 from tui.plots.matrix_view import Shares, View, Zoom, draw_header, draw_line, label_width, zooms
 
@@ -130,7 +130,8 @@ def test_a_peak_survives_thinning() -> None:
     values = np.ones((1000, 2))
     values[637, 1] = 50.0
     values[:300, 0] = np.nan
-    first, last, columns = columns_of(step, values, 40)
+    heat = Heat(("a", "b"), step, step, values).thinned(300).thinned(40)
+    first, last, columns = heat.first, heat.last, heat.value
     assert columns.shape == (40, 2)
     assert np.nanmax(columns[:, 1]) == 50.0
     at = int(np.nanargmax(columns[:, 1]))

@@ -30,11 +30,13 @@ class Sample:
     probability: float = math.nan
     errors: float = math.nan
     """How wrong a text or quantities are."""
+    near: bool = False
+    """Whether answers are quantities, which are neither right nor wrong."""
 
     @property
     def right(self) -> bool | None:
         """Whether the answer is right; None where there is none, or where quantities are only near."""
-        if self.predicted is None:
+        if self.predicted is None or self.near:
             return None
         return self.predicted == self.true
 
@@ -119,6 +121,7 @@ def _sample(content: dict[str, Any], folder: Path) -> Sample:
         predicted=None if predicted is None else str(predicted),
         probability=number(content.get("probability")),
         errors=number(content.get("errors", content.get("error"))),
+        near="error" in content,
     )
 
 

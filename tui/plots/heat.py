@@ -47,21 +47,27 @@ def scale_of(values: NDArray[np.float64]) -> Scale:
     return Scale(float(low), float(max(high, low + 0.1)))
 
 
-def columns_of(
-    step: NDArray[np.int64], values: NDArray[np.float64], width: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Records (steps, layers) brought to at most `width` columns: the largest value of each stretch of records.
+@dataclass(frozen=True)
+class Heat:
+    """Values of layers over stretches of steps."""
 
-    Returns:
-        The first and the last step of each column, and (columns, layers) values; a column without any is NaN.
-    """
-    count = len(step)
-    bounds = np.linspace(0, count, min(width, count) + 1).astype(np.int64)
-    starts = bounds[:-1]
-    # a peak, or a layer that stops learning, must not vanish in a mean; NaN only where a whole stretch is
-    filled = np.where(np.isfinite(values), values, -np.inf)
-    largest = np.maximum.reduceat(filled, starts, axis=0) if count else filled
-    return step[starts], step[bounds[1:] - 1], np.where(np.isneginf(largest), np.nan, largest)
+    layers: tuple[str, ...]
+    first: NDArray[np.int64]
+    """The first step of each stretch."""
+    last: NDArray[np.int64]
+    value: NDArray[np.float64]
+    """(stretches, layers); NaN where a layer has none."""
+
+    def thinned(self, width: int) -> Heat:
+        """The same in at most `width` stretches, each with its largest value: a peak must not vanish in a mean."""
+        count = len(self.first)
+        if count <= width:
+            return self
+        bounds = np.linspace(0, count, width + 1).astype(np.int64)
+        filled = np.where(np.isfinite(self.value), self.value, -np.inf)
+        largest = np.maximum.reduceat(filled, bounds[:-1], axis=0)
+        values = np.where(np.isneginf(largest), np.nan, largest)
+        return Heat(self.layers, self.first[bounds[:-1]], self.last[bounds[1:] - 1], values)
 
 
 def ticks(low: float, high: float, most: int) -> list[int]:

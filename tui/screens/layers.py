@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -16,12 +17,13 @@ from textual.widget import Widget
 
 from engine.layer_series import FOLDER, QUANTITIES, read_layers
 from tui.data_words import rows_of
+from tui.plots.heat import Heat
 from tui.run_parts import Stamp, stamp
 from tui.run_store import RunSnapshot
 from tui.text import number, safe
 from tui.theme import inks
 from tui.widgets.footer import Footer
-from tui.widgets.heat_pane import Heat, HeatPane, legend_line
+from tui.widgets.heat_pane import HeatPane, legend_line
 from tui.widgets.note_line import NoteLine
 from tui.widgets.table import Line
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 SECONDS = 1.0
 """Between two looks at the values of a run that is alive."""
+MOST_COLUMNS = 2_000
+"""Stretches of steps that are kept of a long run: more than any terminal is wide."""
 WORDS = {
     "grad_norm": ("gradient norm", "the L2 norm of the layer's gradient"),
     "update_ratio": ("update ratio", "the norm of a step's change divided by that of the weights"),
@@ -107,13 +111,15 @@ class LayersScreen(Screen[None]):
     def watch_layers(self) -> None:
         """Read the values; again when they grew or the other quantity is wanted."""
         known: tuple[str, Stamp] | None = None
+        seconds = SECONDS
         while not self._leaving.is_set():
             series, quantity = self.snapshot.run.paths.series, self.quantity
             now = (quantity, stamp(_file(series, quantity)))
             if now != known:
-                known = now
+                known, began = now, time.monotonic()
                 self.post_message(LayersRead(quantity, _read(series, quantity, self._types)))
-            self._wake.wait(SECONDS if self.snapshot.alive else None)
+                seconds = max(SECONDS, 20 * (time.monotonic() - began))  # a long file is read less often
+            self._wake.wait(seconds if self.snapshot.alive else None)
             self._wake.clear()
 
     @on(LayersRead)
@@ -158,4 +164,4 @@ def _read(series: Path, quantity: str, types: dict[str, str]) -> Heat | None:
     if found is None or not len(found.step):
         return None
     names = tuple(f"{name} {types[name]}" if name in types else name for name in found.layers)
-    return Heat(names, found.step, found.value)
+    return Heat(names, found.step, found.step, found.value).thinned(MOST_COLUMNS)

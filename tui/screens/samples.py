@@ -71,7 +71,7 @@ class SamplesScreen(EvaluationScreen):
         kept = f"None of the {len(samples)} samples that the evaluation kept is like that; d looks in the data set"
         none = "This evaluation kept no samples; d shows those of the data set"
         self.browser.show(samples, empty=kept if samples else none)
-        if key is not None and key.split != self._split:
+        if key is not None and key.split != self._split and "quantities" not in table:
             self._split = key.split
             self._read_histories(key.split)
 

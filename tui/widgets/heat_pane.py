@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.plots.heat import CIVIDIS, RAMP, Scale, columns_of, nearest_color, scale_of
+from tui.plots.heat import CIVIDIS, RAMP, Heat, Scale, nearest_color, scale_of
 from tui.text import number, pad, safe
 from tui.theme import ascii_mode, inks, no_color
 from tui.widgets.table import Line, to_strip
@@ -27,16 +27,6 @@ WIDEST = 6
 """Most cells of a column."""
 LAST = 10
 """Cells of the newest value at the right."""
-
-
-@dataclass(frozen=True)
-class Heat:
-    """What is drawn: layers and their values at some steps."""
-
-    layers: tuple[str, ...]
-    step: NDArray[np.int64]
-    value: NDArray[np.float64]
-    """(steps, layers)"""
 
 
 class HeatPane(Widget, can_focus=True):
@@ -64,9 +54,7 @@ class HeatPane(Widget, can_focus=True):
         self.cursor: tuple[int, int | None] = (0, None)
         """Layer and column; None follows the newest."""
         self._top = 0
-        self._first = np.empty(0, np.int64)
-        self._last = np.empty(0, np.int64)
-        self._columns = np.empty((0, 0))
+        self._thinned: Heat | None = None
         self._wide = 1
         """Cells that a column takes: few records are drawn wide."""
         self.scale = Scale(-1.0, 0.0)
@@ -78,13 +66,19 @@ class HeatPane(Widget, can_focus=True):
 
     def _arrange(self) -> None:
         heat = self.heat
+        self._thinned = None
         if heat is not None and self.size.width:
-            self._first, self._last, self._columns = columns_of(heat.step, heat.value, self.room)
+            self._thinned = heat.thinned(self.room)
             self._wide = max(1, min(WIDEST, self.room // max(1, len(self._columns))))
             self.scale = scale_of(heat.value)
             self._follow()
         self.refresh()
         self.post_message(self.Moved())
+
+    @property
+    def _columns(self) -> NDArray[np.float64]:
+        """What is drawn, (columns, layers)."""
+        return np.empty((0, 0)) if self._thinned is None else self._thinned.value
 
     @property
     def label(self) -> int:
@@ -100,11 +94,11 @@ class HeatPane(Widget, can_focus=True):
     @property
     def marked(self) -> tuple[str, int, int, float] | None:
         """The marked layer, the first and last step of the column, and the largest value there."""
-        if self.heat is None or not len(self._columns):
+        shown = self._thinned
+        if shown is None or not len(shown.value):
             return None
         row, column = self._place
-        value = float(self._columns[column, row])
-        return self.heat.layers[row], int(self._first[column]), int(self._last[column]), value
+        return shown.layers[row], int(shown.first[column]), int(shown.last[column]), float(shown.value[column, row])
 
     @property
     def _place(self) -> tuple[int, int]:

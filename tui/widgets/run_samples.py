@@ -39,7 +39,7 @@ def sample_lines(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
     else:
         lines = _texts(sorted(samples, key=_mistakes, reverse=True), width, ink)
     if any(sample.get("image") for sample in samples):
-        lines += [[], [(fit(" the images are in evaluation/inputs of the run's folder", width), ink.muted)]]
+        lines += [[], [(fit(" v shows the images; their files are in evaluation/inputs", width), ink.muted)]]
     return lines
 
 

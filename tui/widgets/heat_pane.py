@@ -13,6 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -55,6 +56,8 @@ class HeatPane(Widget, can_focus=True):
         """Layer and column; None follows the newest."""
         self._top = 0
         self._thinned: Heat | None = None
+        self._strips: dict[int, Strip] = {}
+        """The layers as they are drawn, but the marked one."""
         self._wide = 1
         """Cells that a column takes: few records are drawn wide."""
         self.scale = Scale(-1.0, 0.0)
@@ -67,6 +70,7 @@ class HeatPane(Widget, can_focus=True):
     def _arrange(self) -> None:
         heat = self.heat
         self._thinned = None
+        self._strips.clear()
         if heat is not None and self.size.width:
             self._thinned = heat.thinned(self.room)
             self._wide = max(1, min(WIDEST, self.room // max(1, len(self._columns))))
@@ -124,9 +128,13 @@ class HeatPane(Widget, can_focus=True):
             return
         last = len(self._columns) - 1
         row, column = max(0, min(row, len(self.heat.layers) - 1)), max(0, min(column, last))
+        before, top = self._place[0], self._top
         self.cursor = (row, None if column == last else column)
         self._follow()
-        self.refresh()
+        if self._top != top:
+            self.refresh()
+        else:  # only the layers that the cursor left and entered are drawn again
+            self.refresh(*(Region(0, at - top, self.size.width, 1) for at in {before, row}))
         self.post_message(self.Moved())
 
     def action_move(self, rows: int, columns: int) -> None:
@@ -148,12 +156,24 @@ class HeatPane(Widget, can_focus=True):
 
     # drawing
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
+
     def render_line(self, y: int) -> Strip:
         """A layer: its name, its values over the steps, the newest one."""
-        width, base, ink = self.size.width, self.rich_style, inks(self.app)
         row = self._top + y
         if self.heat is None or not len(self._columns) or row >= len(self.heat.layers):
-            return Strip.blank(width, base)
+            return Strip.blank(self.size.width, self.rich_style)
+        if row == self._place[0]:
+            return self._draw(row)
+        if row not in self._strips:
+            self._strips[row] = self._draw(row)
+        return self._strips[row]
+
+    def _draw(self, row: int) -> Strip:
+        assert self.heat is not None
+        width, base, ink = self.size.width, self.rich_style, inks(self.app)
         marked, column = self._place
         name = pad(safe(self.heat.layers[row], self.label), self.label)
         head: Line = [(f"{name} ", ink.strong if row == marked else ink.muted)]

@@ -180,6 +180,9 @@ async def test_the_image_of_a_sample_is_drawn(tmp_path: Path, monkeypatch: pytes
         assert "▀" in screen_text(pilot)
         await press(pilot, "down")
         await until(pilot, lambda: view.picture is not None and view.picture.pixels[0][0] == (255, 0, 0))
+        columns = view.picture.columns
+        await press(pilot, "i")
+        await until(pilot, lambda: view.picture.columns > columns)
         (tmp_path / "runs/e0001/evaluation/inputs/val-000002.png").write_bytes(b"no image")
         await press(pilot, "down")
         await until(pilot, lambda: view.problem)

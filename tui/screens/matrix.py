@@ -163,12 +163,13 @@ class MatrixScreen(EvaluationScreen):
         true, predicted = (at * block for at in view.cursor)
         last = [safe(names[min(at + block, len(names)) - 1], 20) for at in (true, predicted)]
         words = f" {safe(names[true], 20)} {symbol('dash')} {last[0]} "
-        taken = f"taken for {safe(names[predicted], 20)} {symbol('dash')} {last[1]}" if true != predicted else "right"
+        taken = f"taken for {safe(names[predicted], 20)} {symbol('dash')} {last[1]}"
+        taken = taken if true != predicted else "right or taken for one another"
         count = int(view.shares.counts[view.cursor])
         return [
             (words, ink.strong),
             (taken, ink.bad if true != predicted else ink.good),
-            (f" or one of them   {count:,}" if true == predicted else f"   {count:,}", ink.text),
+            (f"   {count:,}", ink.text),
             (f"   {symbol('enter')} shows each", ink.muted),
         ]
 

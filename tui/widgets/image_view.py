@@ -18,6 +18,10 @@ from tui.theme import inks
 from tui.widgets.table import to_strip
 
 
+SHARE = 0.6
+"""Of the height that there is: the rest is for what is said of an image."""
+
+
 class PictureReady(Message):
     """An image was read and made ready, or why it was not."""
 
@@ -36,6 +40,8 @@ class ImageView(Widget):
         self.path: Path | None = None
         self.picture: Picture | None = None
         self.problem = ""
+        self.share = SHARE
+        """How much of the height that there is it may take."""
         self._how = protocol()
         self._sent = False
         """Whether the terminal shows an image of ours."""
@@ -54,9 +60,16 @@ class ImageView(Widget):
     def on_resize(self) -> None:
         self._read()
 
+    @property
+    def room(self) -> tuple[int, int]:
+        """The cells an image may take."""
+        container = self.parent
+        height = container.size.height if isinstance(container, Widget) else self.size.height
+        return self.size.width, max(2, int(self.share * height))
+
     def _read(self) -> None:
         if self.path is not None and self.size.width and self.size.height:
-            self._prepare(self.path, (self.size.width, self.size.height))
+            self._prepare(self.path, self.room)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="picture")
     def _prepare(self, path: Path, size: tuple[int, int]) -> None:
@@ -70,12 +83,14 @@ class ImageView(Widget):
     @on(PictureReady)
     def _ready(self, message: PictureReady) -> None:
         message.stop()
-        if message.path == self.path and message.wanted == (self.size.width, self.size.height):
+        if message.path == self.path and message.wanted == self.room:
             self._set(message.picture, message.problem)
 
     def _set(self, picture: Picture | None, problem: str = "") -> None:
         self.picture, self.problem = picture, problem
         self._take_away()
+        if picture is not None:
+            self.styles.height = picture.rows
         self.refresh()
 
     # drawing

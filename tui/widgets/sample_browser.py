@@ -19,7 +19,7 @@ from tui.samples import Filter, Sample, apply, course
 from tui.text import dash, pad, safe, wrap
 from tui.theme import Inks, symbol
 from tui.widgets.filter_bar import FilterBar
-from tui.widgets.image_view import ImageView
+from tui.widgets.image_view import SHARE, ImageView
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.run_words import epochs
@@ -28,6 +28,8 @@ from tui.widgets.table import Column, Line, arrange, draw_row
 MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
 MOST_NAME = 40
+LARGE = 0.85
+"""How much of the height an image may take where the sample is shown large."""
 ROW = Column("name", "sample", 8)
 TRUE = Column("true", "true", 6)
 PREDICTED = Column("predicted", "predicted", 9, rank=1)
@@ -75,6 +77,7 @@ class SampleBrowser(Container):
         Binding("full_stop", "turn(1)", "next class", id="samples.next", tooltip="Samples of the next class"),
         Binding("comma", "turn(-1)", "class before", show=False, id="samples.before",
                 tooltip="Samples of the class before"),
+        Binding("i", "large", "larger", show=False, id="samples.large", tooltip="The sample larger, or the list again"),
         Binding("a", "all", "all", show=False, id="samples.all", tooltip="Drop the filter: all samples"),
         Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll the sample"),
     ]  # fmt: skip
@@ -84,9 +87,11 @@ class SampleBrowser(Container):
     SampleBrowser #samples { width: 3fr; background: $background; }
     SampleBrowser #preview { width: 2fr; margin: 0 0 0 1; background: $background; }
     SampleBrowser ImageView { display: none; }
-    SampleBrowser.-images ImageView { display: block; height: 3fr; margin: 0 1; }
-    SampleBrowser LinesPane { height: 2fr; background: $background; }
+    SampleBrowser.-images ImageView { display: block; margin: 0 1 1 1; }
+    SampleBrowser LinesPane { height: 1fr; background: $background; }
     SampleBrowser.-small #preview { display: none; }
+    SampleBrowser.-large #samples { width: 26; }
+    SampleBrowser.-large #preview { width: 1fr; display: block; }
     """
 
     @dataclass
@@ -251,6 +256,11 @@ class SampleBrowser(Container):
         """All samples."""
         self.bar.clear()
         self.want(Filter())
+
+    def action_large(self) -> None:
+        """More room for the sample, less for the list."""
+        self.toggle_class("-large")
+        self.image.share = LARGE if self.has_class("-large") else SHARE
 
     def action_pane(self) -> None:
         """Give the keys to the text, or back to the list."""

@@ -111,9 +111,11 @@ def evaluation_files(folder: Path, split: str) -> list[tuple[int, Path]]:
     return sorted((int(match[2]), path) for match, path in found if match[1] == prefix)
 
 
-def read_evaluations(folder: Path, split: str) -> Iterator[dict[str, Any]]:
-    """The contents of a split's evaluation files by step; what cannot be read is passed over."""
-    for _, path in evaluation_files(folder, split):
+def read_evaluations(folder: Path, split: str, last: int | None = None) -> Iterator[dict[str, Any]]:
+    """The contents of a split's evaluation files by step, up to `last`; what cannot be read is passed over."""
+    for step, path in evaluation_files(folder, split):
+        if last is not None and step > last:
+            return
         try:
             content = read_json(path)
         except (OSError, ValueError):

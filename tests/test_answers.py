@@ -103,6 +103,10 @@ def test_engine_answers(run: RunPaths) -> None:
     assert [record["row"] for record in of_class] == [3]
     pairs = engine_json("answers", "e0001", "--pairs", "--json", cwd=folder)["pairs"]
     assert pairs[0] == {"true": "dog", "predicted": "ship", "count": 5, "share": 5 / 6}
+    by_class = engine_json("answers", "e0001", "--pairs", "--sort", "true", "--json", cwd=folder)["pairs"]
+    assert [pair["true"] for pair in by_class] == ["cat", "dog", "dog"]
+    early = engine_json("answers", "e0001", "--step", "20", "--json", cwd=folder)
+    assert [len(record["answers"]) for record in early] == [2, 2]
     table = run_engine("answers", "e0001", cwd=folder).stdout
     assert "epoch 3" in table
     lines = run_engine("answers", "e0001", "--csv", cwd=folder).stdout.splitlines()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.answers import History, confused_pairs, confusion_of, histories, read_evaluations
+from engine.answers import ORDERS, History, confused_pairs, confusion_of, histories, read_evaluations
 from engine.cli.common import Place, run_argument, table_options, verb
 from engine.cli.output import Column, count_text, say, say_csv, say_json, say_table
 from engine.errors import NotFoundError
@@ -66,18 +66,30 @@ def _rows(place: Place, source: DataSource, asked: Asked, png: Path | None) -> d
 @click.option("--class", "label", metavar="CLASS", help="Samples of this class, or taken for it.")
 @click.option("--wrong", is_flag=True, help="Samples whose last answer is wrong.")
 @click.option("--pairs", is_flag=True, help="The classes confused most, in the last evaluation, instead.")
+@click.option("--sort", type=click.Choice(ORDERS), default=ORDERS[0], show_default=True, help="With --pairs.")
+@click.option("--step", type=int, metavar="STEP", help="Up to the evaluation after this step.")
 @table_options
 def answers_(
-    place: Place, run: str, split: str | None, label: str | None, wrong: bool, pairs: bool, as_json: bool, as_csv: bool
+    place: Place,
+    run: str,
+    split: str | None,
+    label: str | None,
+    wrong: bool,
+    pairs: bool,
+    sort: str,
+    step: int | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """What a run's evaluations answered to the samples they kept, and since when each is right."""
     found = place.find(run)
     wanted = {"val": "validation"}.get(split or "", split) or _most_evaluated(found.paths.evaluation)
-    contents = list(read_evaluations(found.paths.evaluation, wanted))
+    contents = list(read_evaluations(found.paths.evaluation, wanted, step))
     if not contents:
-        raise NotFoundError(f"{found.id} has no evaluation of a {wanted} split", hint="engine evaluate makes one")
+        upto = "" if step is None else f" up to step {step}"
+        raise NotFoundError(f"{found.id} has no evaluation of a {wanted} split{upto}", hint="engine evaluate makes one")
     if pairs:
-        _say_pairs(contents[-1], as_json=as_json, as_csv=as_csv)
+        _say_pairs(contents[-1], sort, as_json=as_json, as_csv=as_csv)
         return
     known = [h for h in histories(contents).values() if _fits(h, label, wrong)]
     _say_histories(known, as_json=as_json, as_csv=as_csv)
@@ -95,9 +107,9 @@ def _fits(history: History, label: str | None, wrong: bool) -> bool:
     return (label is None or label in (history.true, last.predicted)) and not (wrong and last.right)
 
 
-def _say_pairs(content: dict[str, Any], *, as_json: bool, as_csv: bool) -> None:
+def _say_pairs(content: dict[str, Any], order: str, *, as_json: bool, as_csv: bool) -> None:
     counts, classes = confusion_of(content)
-    found = confused_pairs(counts)
+    found = confused_pairs(counts, order)
     records = [
         {"true": classes[p.true], "predicted": classes[p.predicted], "count": p.count, "share": p.share} for p in found
     ]

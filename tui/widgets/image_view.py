@@ -17,7 +17,6 @@ from tui.text import fit, safe
 from tui.theme import inks
 from tui.widgets.table import to_strip
 
-
 SHARE = 0.6
 """Of the height that there is: the rest is for what is said of an image."""
 

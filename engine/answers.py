@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from engine.jsonio import number, read_json
-from engine.records import file_prefix
-
-_FILE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,60})-(\d{1,18})\.json")
+from engine.records import EVALUATION_FILE, file_prefix
 
 
 @dataclass(frozen=True)
@@ -89,7 +86,7 @@ def ordered(pairs: Iterable[Pair], order: str) -> list[Pair]:
     return sorted(pairs, key=keys[order])
 
 
-def confusion_of(table: dict[str, Any]) -> tuple[list[list[int]], list[str]]:
+def confusion_of(table: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
     """The matrix and the classes' names of an evaluation file; empty where it is no square of counts."""
     rows, names = table.get("confusion"), table.get("classes")
     if not isinstance(rows, list) or not rows or not all(isinstance(r, list) and len(r) == len(rows) for r in rows):
@@ -105,7 +102,7 @@ def evaluation_files(folder: Path, split: str) -> list[tuple[int, Path]]:
     """The steps and files of a split's evaluations, in order."""
     prefix = file_prefix(split)
     try:
-        found = [(match, path) for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))]
+        found = [(match, path) for path in folder.iterdir() if (match := EVALUATION_FILE.fullmatch(path.name))]
     except OSError:
         return []
     return sorted((int(match[2]), path) for match, path in found if match[1] == prefix)

@@ -19,6 +19,9 @@ FORMAT = 1
 HEARTBEAT_SECONDS = 10.0
 """How often a live worker rewrites state.json when nothing else makes it do so."""
 
+EVALUATION_FILE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,60})-(\d{1,18})\.json")
+"""The name of an evaluation's file: its split's prefix, and the step it was made after."""
+
 RUN_ID = re.compile(r"e(?:[0-9]{4}|[1-9][0-9]{4,17})")
 
 StateName = Literal["queued", "starting", "running", "stopping", "finished", "failed", "stopped", "lost", "unreadable"]

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from engine.answers import confusion_of
 from engine.jsonio import number, read_json
+from engine.records import EVALUATION_FILE
 from engine.runs import Run
 
 SCORES = ("f1", "precision", "recall")
 TITLES = {"val": "validation"}
 """Splits that are not called as their files are."""
-_FILE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,60})-(\d{1,18})\.json")
-_MOST = 1e15
-"""A count beyond this is none."""
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +47,7 @@ def splits_scored(run: Run) -> dict[str, list[int]]:
     except OSError:
         return {}
     found: dict[str, list[int]] = {}
-    for match in filter(None, map(_FILE.fullmatch, names)):
+    for match in filter(None, map(EVALUATION_FILE.fullmatch, names)):
         found.setdefault(match[1], []).append(int(match[2]))
     return {split: sorted(steps) for split, steps in found.items()}
 
@@ -112,16 +110,9 @@ def _step(run: Run, split: str, steps: Sequence[int]) -> int:
 
 
 def square(table: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
-    """Confusion matrix and classes of an evaluation file; empty where it is no square of counts."""
-    rows, names = table.get("confusion"), table.get("classes")
-    if not isinstance(rows, list) or not all(isinstance(row, list) and len(row) == len(rows) for row in rows):
-        return [], []
-    if not all(isinstance(value, (int, float)) and 0 <= value < _MOST for row in rows for value in row):
-        return [], []
-    known = [str(name) for name in names] if isinstance(names, list) else []
-    return [[int(value) for value in row] for row in rows], _distinct(
-        [known[i] if i < len(known) else str(i) for i in range(len(rows))]
-    )
+    """Confusion matrix and classes of an evaluation file, no two of one name; empty where it is no square of counts."""
+    counts, names = confusion_of(table)
+    return counts, _distinct(names)
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import msgspec
 
 from engine.jsonio import read_json
+from engine.records import EVALUATION_FILE
 
 CHUNK = 1 << 20
 """Bytes of events read at once."""
@@ -20,7 +20,6 @@ MOST_DOCUMENT = 32 << 20
 """A JSON file larger than this is not read for the screen."""
 MOST_NOTES = 1 << 20
 MOST_FINDINGS = 500
-_EVALUATION = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,60})-(\d{1,18})\.json")
 
 Stamp = tuple[int, ...] | None
 
@@ -251,5 +250,5 @@ class EvaluationsFolder:
             names = os.listdir(self.folder)
         except OSError:
             return ()
-        found = [(match, name) for name in names if (match := _EVALUATION.fullmatch(name))]
+        found = [(match, name) for name in names if (match := EVALUATION_FILE.fullmatch(name))]
         return tuple(sorted(EvaluationKey(int(match[2]), match[1], name) for match, name in found))

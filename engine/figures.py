@@ -37,21 +37,37 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as a PNG file, whole or not at all.
+def save_figure(figure: Any, path: Path, *, svg: bool = False, replace: bool = True) -> None:
+    """Write a figure as a PNG or an SVG file, whole or not at all.
+
+    Args:
+        replace: whether a file of that name may go.
 
     Raises:
+        FileExistsError: there is a file that may not go.
         OSError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a glyph that the font lacks is drawn as a box
-            figure.savefig(temporary, format="png")
+            _write(figure, temporary, svg)
+        if not replace:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write(figure: Any, path: Path, svg: bool) -> None:
+    if not svg:
+        figure.savefig(path, format="png")
+        return
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}):  # text stays text: it can be searched and edited
+        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def curve_figure(path: Path, title: str, metric: str, curves: dict[str, Points], steps_per_epoch: int) -> None:

@@ -35,6 +35,13 @@ async def opened(
         yield pilot, app.screen
 
 
+async def drawn(pilot: Pilot[Any], screen: Any) -> None:
+    """Wait until every panel in sight has its points."""
+    await until(
+        pilot, lambda: screen.tab.charts and all(chart.plot.view.shown is not None for chart in screen.tab.charts)
+    )
+
+
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     """A folder with one finished run."""

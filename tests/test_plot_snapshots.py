@@ -13,7 +13,8 @@ from textual.theme import Theme
 from tui.plots.bars import Bars, bars_of
 from tui.plots.chart import Baseline, Chart, Curve, Mark
 from tui.plots.matrix import Matrix
-from tui.series import FixedSeries, XAxis
+from tui.series import FixedSeries
+from tui.xaxis import XAxis
 
 Compare = Callable[..., bool]
 COUNTS = {

@@ -28,7 +28,9 @@ from tui.plots.matrix import Matrix, draw_matrix
 from tui.plots.plot import draw, short
 from tui.plots.ranges import x_range, y_range
 from tui.plots.sparkline import sparkline
-from tui.series import FixedSeries, SeriesCache, XAxis, exact_points, thin
+from tui.points import exact_points, thin
+from tui.series import FixedSeries, SeriesCache
+from tui.xaxis import XAxis
 
 COLOR = Console(color_system="truecolor", force_terminal=True)
 ODD = [0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e-300, -1e-12, 1e308, -1e308, 5e-324]

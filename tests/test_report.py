@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.make_runs import Maker
+from engine.curves import read_curve
 from engine.jsonio import read_json
 from engine.lineage import lineage, whole_series
-from engine.plotting import read_curve
 from engine.report.gather import sections
 from engine.report.html import as_html
 from engine.report.markdown import code, escaped

@@ -273,17 +273,19 @@ async def test_the_keys_of_the_curves(runs: Path) -> None:
     async with opened(runs) as (pilot, screen):
         await seen(pilot, "loss", "accuracy", "learning rate", "majority 0.102", "epoch")
         await press(pilot, "x")
-        await seen(pilot, "x axis: time")
-        await press(pilot, "x")
+        await seen(pilot, "x axis: time since the start")
+        await press(pilot, "x", "x")
         await seen(pilot, "x axis: step")
         await press(pilot, "s")
         await seen(pilot, "smoothing 0.9")
         await press(pilot, "L")
         assert [chart.plot.log_y for chart in screen.tab.charts] == [True, False, True]
         await press(pilot, "f")
-        assert [chart.display for chart in screen.tab.charts] == [True, False, False]
-        await press(pilot, "f", "f", "f")
-        assert all(chart.display for chart in screen.tab.charts)
+        assert [panel.title for panel in screen.tab.grid.shown] == ["loss"]
+        await press(pilot, "p")
+        assert [panel.title for panel in screen.tab.grid.shown] == ["accuracy"]
+        await press(pilot, "enter")
+        assert [panel.title for panel in screen.tab.grid.shown] == ["loss", "accuracy", "learning rate"]
         await press(pilot, "z")
         assert screen.tab.charts[0].plot.zoom == pytest.approx((305, 600), abs=6)
         await press(pilot, "Z")
@@ -313,11 +315,11 @@ async def test_a_metric_is_added_and_taken_away(runs: Path) -> None:
     async with opened(runs) as (pilot, screen):
         await seen(pilot, "learning rate")
         await press(pilot, "plus")
-        await seen(pilot, "Add a metric", "macro_f1")
-        await press(pilot, "enter")
+        await seen(pilot, "a new panel", "macro_f1")
+        await press(pilot, "enter", "escape")
         await until(pilot, lambda: [panel.title for panel in screen.tab._panels][-1] == "macro_f1")
         await seen(pilot, "macro_f1")
-        await press(pilot, "plus", "enter")
+        await press(pilot, "plus", "shift+tab", "ctrl+d", "escape")
         await until(pilot, lambda: len([c for c in screen.tab.charts if c.display]) == 3)
 
 

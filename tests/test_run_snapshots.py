@@ -94,7 +94,8 @@ def _ready(screen: Any, tab: str) -> bool:
         return False
     if tab == "Curves":
         snapshot = screen.snapshot
-        return len(screen.tab.charts) == 3 or snapshot.status in ("starting", "queued")
+        drawn = screen.tab.charts and all(chart.plot.view.shown for chart in screen.tab.charts)
+        return drawn or snapshot.status in ("starting", "queued")
     return screen._wants == screen.tab.wants()
 
 

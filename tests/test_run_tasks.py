@@ -252,7 +252,7 @@ async def test_error_rates_have_a_panel(runs: Path) -> None:
         assert [panel.title for panel in screen.tab._panels] == ["loss", "cer", "learning rate"]
         assert "majority" not in screen_text(pilot)
         await press(pilot, "plus")
-        await seen(pilot, "Add a metric", "accuracy")
+        await seen(pilot, "a new panel", "accuracy")
 
 
 # head

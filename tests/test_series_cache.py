@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from engine.series import SeriesWriter, cut_series, record_type, series_path
 from tui.buckets import Buckets
-from tui.series import FixedSeries, SeriesCache, XAxis, XMap, exact_points, smooth, thin
+from tui.points import exact_points, smooth, thin
+from tui.series import FixedSeries, SeriesCache
+from tui.xaxis import XAxis, XMap
 
 RNG = np.random.default_rng(7)
 

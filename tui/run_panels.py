@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tui.scores import FIRST, is_validation, parted
@@ -12,8 +13,11 @@ WIDE = 100
 """From this width on panels stand side by side."""
 LOWER = 20
 """From this height on there is a second row of panels, where they stand side by side."""
+NARROWEST, LOWEST = 24, 6
+"""Cells that a panel of a chosen grid takes at the least."""
 _SPLITS = ("train", "train_split", "val", "test")
 _HIDDEN = ("epoch", "samples")
+_DIGITS = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,47 @@ def panels_of(names: Sequence[str], monitor: str, added: Sequence[str]) -> list[
         shown = tuple(n for n in (*(f"{split}/{base}" for split in splits), base) if n in known)
         if shown:
             panels.append(Panel({"lr": "learning rate"}.get(base, base), shown))
-    if not panels:
-        panels = [Panel(name, (name,)) for name in names if name not in _HIDDEN][:2]
-    return panels
+    return panels or grouped(names)
+
+
+def grouped(names: Sequence[str]) -> list[Panel]:
+    """Every series in a panel with those that measure the same on other splits."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names, key=_natural):
+        if name not in _HIDDEN:
+            groups.setdefault(_base(name), []).append(name)
+    splits = _splits(names)
+    return [Panel(base, tuple(sorted(group, key=lambda n: _place(n, splits)))) for base, group in groups.items()]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Orders `layer9` before `layer10`."""
+    return [(len(part), part) if part.isdigit() else (0, part) for part in _DIGITS.split(name)]
+
+
+def _place(name: str, splits: Sequence[str]) -> int:
+    split = parted(name)[0]
+    return splits.index(split) if split in splits else len(splits)
+
+
+def matching(names: Sequence[str], text: str) -> list[str]:
+    """The series whose names hold every word of `text`, in whatever case."""
+    words = text.casefold().split()
+    return [name for name in names if all(word in name.casefold() for word in words)]
+
+
+def edited(
+    automatic: Sequence[Panel], own: Sequence[Panel], removed: Sequence[str], known: Collection[str]
+) -> list[Panel]:
+    """The automatic panels, those put together by hand in place of the ones of their title or behind them.
+
+    Args:
+        removed: titles of panels that are left out.
+        known: the series there are; of a panel put together for another run those that are missing are left out.
+    """
+    by_title = {panel.title: Panel(panel.title, tuple(n for n in panel.series if n in known)) for panel in own}
+    panels = [by_title.pop(panel.title, panel) for panel in automatic]
+    return [panel for panel in (*panels, *by_title.values()) if panel.series and panel.title not in removed]
 
 
 def system_panels(names: Sequence[str]) -> list[Panel]:
@@ -99,6 +141,23 @@ def arrange_panels(count: int, width: int, height: int) -> Place:
     if most < 3 <= count and height >= 22:
         return Place(1, ("1fr", "1fr", "7"), 3, False)
     return Place(1, ("1fr",) * most, most, height >= most * 12)
+
+
+def fixed_grid(count: int, columns: int, rows: int, width: int, height: int) -> Place:
+    """A grid of so many columns and rows, of fewer where cells would be empty or too small to read."""
+    columns = max(1, min(columns, width // NARROWEST, count))
+    rows = max(1, min(rows, height // LOWEST, math.ceil(count / columns)))
+    return Place(columns, ("1fr",) * rows, columns * rows, height // rows >= 12)
+
+
+def pages(count: int, width: int, height: int, grid: tuple[int, int] | None) -> list[Place]:
+    """How `count` panels are laid out: as many pages as it takes, the grid chosen by the size where it is None."""
+    found: list[Place] = []
+    while count > 0 and len(found) < 1000:
+        place = arrange_panels(count, width, height) if grid is None else fixed_grid(count, *grid, width, height)
+        found.append(place)
+        count -= place.shown
+    return found
 
 
 def is_share(panel: Panel) -> bool:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from engine.jsonio import read_json
 from engine.records import EVALUATION_FILE
 
-CHUNK = 1 << 20
-"""Bytes of events read at once."""
 MOST_DOCUMENT = 32 << 20
 """A JSON file larger than this is not read for the screen."""
 MOST_NOTES = 1 << 20
-MOST_FINDINGS = 500
 
 Stamp = tuple[int, ...] | None
 
@@ -103,107 +97,6 @@ class WatchedFile:
             return False
         self.document = self._read(self.path)
         return True
-
-
-class _Event(msgspec.Struct):
-    event: str = ""
-    time: float = 0.0
-    kind: str = ""
-    level: str = ""
-    message: Any = ""
-    epoch: float | None = None
-    step: int | None = None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something a diagnosis detected, or a warning of the worker."""
-
-    message: str
-    level: str = "warning"
-    """warning or error"""
-    epoch: float | None = None
-    step: int | None = None
-    time: float = 0.0
-
-
-class EventsFile:
-    """events.jsonl as it grows: findings and warnings, and the pauses between sittings."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._stamp: Stamp = None
-        self._reset()
-
-    def _reset(self) -> None:
-        self._offset = 0
-        self._findings: deque[Finding] = deque(maxlen=MOST_FINDINGS)
-        self._last_time = 0.0
-        self.findings: tuple[Finding, ...] = ()
-        """Newest first."""
-        self.count = 0
-        """How many there were in all."""
-        self.pauses: tuple[tuple[float, float], ...] = ()
-        """Unix times between which the run did not run."""
-        self.resumes: tuple[tuple[int, float], ...] = ()
-        """Step and Unix time of each sitting's start but the first."""
-
-    def update(self) -> bool:
-        """Read what was appended; whether findings or pauses changed."""
-        now = stamp(self.path)
-        if now == self._stamp:
-            return False
-        before = (self.count, self.resumes)
-        replaced = self._stamp is not None and (now is None or now[0] != self._stamp[0] or now[1] < self._offset)
-        self._stamp = now
-        if replaced:
-            self._reset()
-        if now is not None:
-            self._read()
-        if (self.count, self.resumes) == before:
-            return False
-        self.findings = tuple(reversed(self._findings))
-        return True
-
-    def _read(self) -> None:
-        try:
-            with open(self.path, "rb") as file:
-                file.seek(self._offset)
-                while self._take(file.read(CHUNK)):
-                    file.seek(self._offset)
-        except OSError:
-            return
-
-    def _take(self, content: bytes) -> bool:
-        """The whole lines of a chunk; whether to go on."""
-        end = content.rfind(b"\n") + 1
-        if not end:
-            # a line longer than a chunk is no event: pass over it
-            self._offset += len(content) if len(content) == CHUNK else 0
-            return len(content) == CHUNK
-        self._offset += end
-        for line in content[:end].splitlines():
-            self._event(line)
-        return len(content) == CHUNK
-
-    def _event(self, line: bytes) -> None:
-        try:
-            event = _DECODER.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return
-        if event.event == "resumed":
-            self.resumes = (*self.resumes[-200:], (min(max(0, event.step or 0), 2**62), event.time))
-            if 0 < self._last_time < event.time:
-                self.pauses = (*self.pauses[-200:], (self._last_time, event.time))
-        if event.event in ("finding", "warning"):
-            level = "error" if event.level == "error" else "warning"
-            text = str(event.message or event.kind)
-            self._findings.append(Finding(text, level, event.epoch, event.step, event.time))
-            self.count += 1
-        self._last_time = event.time or self._last_time
-
-
-_DECODER = msgspec.json.Decoder(_Event, strict=False)
 
 
 @dataclass(frozen=True, order=True)

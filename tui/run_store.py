@@ -6,31 +6,28 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.jsonio import number
 from engine.records import ALIVE, ENDED, Marks, RunInfo, RunPaths, State
-from engine.runs import Run, RunsFolder, load_run
-from engine.series import list_series, series_path
+from engine.runs import Run, load_run
+from tui.run_events import EventsFile, Finding, Happened
 from tui.run_log import last_lines
 from tui.run_parts import (
     MISSING,
     Document,
     EvaluationKey,
     EvaluationsFolder,
-    EventsFile,
-    Finding,
     Stamp,
     WatchedFile,
     read_text,
     stamp,
 )
+from tui.run_series import RunSeries
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from engine.checkpoints import CheckpointInfo
+    from tui.group_series import GroupSeries
     from tui.series import SeriesCache
 
 LIVE_SECONDS = 0.3
@@ -50,6 +47,8 @@ class Wants:
     tab: str = "curves"
     series: tuple[str, ...] = ()
     """The series that are drawn."""
+    group: tuple[str, ...] = ()
+    """The runs whose series are wanted besides, for their mean."""
     evaluation: EvaluationKey | None = None
     """The evaluation looked at; the newest when None."""
     log_lines: int = 4
@@ -66,6 +65,8 @@ class RunSnapshot:
     findings: tuple[Finding, ...] = ()
     """Newest first."""
     finding_count: int = 0
+    happened: dict[str, tuple[Happened, ...]] = field(default_factory=dict)
+    """What happened at which step, by kind: checkpoint, lr, finding, resumed."""
     pauses: tuple[tuple[float, float], ...] = ()
     resumes: tuple[tuple[int, float], ...] = ()
     """Step and Unix time where the run went on after a pause."""
@@ -192,8 +193,7 @@ class RunStore:
         self.paths = paths
         self.snapshot: RunSnapshot | None = None
         """The newest one."""
-        self.caches: dict[str, SeriesCache] = {}
-        """The series read so far, by name."""
+        self.series = RunSeries(paths)
         self._run: Run | None = None
         self._run_stamps: tuple[Stamp, ...] = ()
         self._status = ""
@@ -206,17 +206,22 @@ class RunStore:
         self._evaluations = EvaluationsFolder(paths.evaluation)
         self._checkpoints: tuple[CheckpointInfo, ...] = ()
         self._checkpoint_stamp: Stamp | tuple[()] = ()
-        self._series: tuple[str, ...] = ()
-        self._series_stamps: dict[Path, Stamp] = {}
         self._log_end: tuple[str, ...] = ()
         self._log_stamp: Stamp = None
         self._whole_log: Stamp = None
         self._hint = ""
         self._limits: dict[str, float] = {}
-        self._line: tuple[Run, ...] = ()
-        """The run behind those that it continues."""
-        self._joint: tuple[int, float] | None = None
         self._looked = 0.0
+
+    @property
+    def caches(self) -> dict[str, SeriesCache]:
+        """The series read so far, by name."""
+        return self.series.caches
+
+    @property
+    def group(self) -> GroupSeries | None:
+        """The series of the runs of its group, once they were wanted."""
+        return self.series.group
 
     @property
     def interval(self) -> float:
@@ -228,7 +233,8 @@ class RunStore:
         changed = self._update_run()
         changed |= self._events.update()
         changed |= self._update_documents(wants)
-        changed |= self._update_series(wants)
+        assert self._run is not None
+        changed |= self.series.update(self._run, wants.series, wants.group)
         changed |= self._update_log(wants)
         if not changed and not force and self.snapshot is not None:
             return None
@@ -242,19 +248,19 @@ class RunStore:
 
     def _make(self) -> RunSnapshot:
         run = self._run or load_run(self.paths)
-        caches = list(self.caches.values())
         return RunSnapshot(
             run=run,
             status=self._status,
             read_only=run.read_only_reason,
             findings=self._events.findings,
             finding_count=self._events.count,
+            happened=self._events.happened,
             pauses=self._pauses(),
-            joint=self._joint,
+            joint=self.series.joint,
             resumes=self._events.resumes,
-            series=self._series,
-            series_version=sum(cache.version for cache in caches),
-            points=sum(cache.count for cache in caches),
+            series=self.series.names,
+            series_version=self.series.version,
+            points=self.series.points,
             data=self._files["data"].document,
             model=self._files["model"].document,
             notes=self._files["notes"].document,
@@ -271,10 +277,10 @@ class RunStore:
     def _pauses(self) -> tuple[tuple[float, float], ...]:
         """When it did not run, the time between the run before and this one included."""
         cache = self.caches.get("epoch")
-        if self._joint is None or cache is None:
+        if self.series.joint is None or cache is None:
             return self._events.pauses
         began = cache.own_begin
-        return self._events.pauses if began is None else ((self._joint[1], began), *self._events.pauses)
+        return self._events.pauses if began is None else ((self.series.joint[1], began), *self._events.pauses)
 
     # the small records
 
@@ -322,50 +328,6 @@ class RunStore:
         """List them again at the next tick that shows them."""
         self._checkpoint_stamp = ()
 
-    # series
-
-    def _update_series(self, wants: Wants) -> bool:
-        changed = self._list_series()
-        for name in wants.series:
-            cache = self.caches.get(name)
-            if cache is None:
-                if name not in self._series:
-                    continue
-                cache = self._open(name)
-            changed |= cache.update()
-        return changed
-
-    def _open(self, name: str) -> SeriesCache:
-        from tui.series import SeriesCache
-
-        cache = SeriesCache(series_path(self.paths.series, name), before=self._earlier(name))
-        self.caches[name] = cache
-        return cache
-
-    def _earlier(self, name: str) -> NDArray[Any] | None:
-        """The points of a series before this run's own, where it continues another run."""
-        assert self._run is not None
-        if not self._run.info.parent:
-            return None
-        from engine.lineage import earlier_series, lineage
-
-        if not self._line:
-            self._line = tuple(lineage(RunsFolder(self.paths.folder.parent), self._run))
-        records = earlier_series(self._line, name)
-        if len(records) and name == "epoch":
-            self._joint = (int(records["step"][-1]), float(records["time"][-1]))
-        return records
-
-    def _list_series(self) -> bool:
-        """List the series anew if a folder of theirs changed."""
-        if self._series_stamps and all(stamp(folder) == known for folder, known in self._series_stamps.items()):
-            return False
-        names = tuple(list_series(self.paths.series))
-        folders = {self.paths.series, *(series_path(self.paths.series, name).parent for name in names)}
-        self._series_stamps = {folder: stamp(folder) for folder in folders}
-        changed, self._series = names != self._series, names
-        return changed
-
     # the log's end
 
     def _update_log(self, wants: Wants) -> bool:
@@ -375,7 +337,7 @@ class RunStore:
         return self._update_log_end(wants) or self._whole_log != before
 
     def _update_log_end(self, wants: Wants) -> bool:
-        waiting = self._status in ("queued", "starting") or (self._status in ALIVE and not self._series)
+        waiting = self._status in ("queued", "starting") or (self._status in ALIVE and not self.series.names)
         if not waiting and self._status not in ("failed", "lost"):
             gone, self._log_end, self._log_stamp = bool(self._log_end), (), None
             return gone

@@ -8,20 +8,18 @@ Zooming in reads the records of the window from the file again, so nothing is lo
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from threading import RLock
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.series import RECORD, record_type
 from tui.buckets import Buckets
+from tui.points import Floats, Points, exact_points, smooth, smooth_merged, thin
+from tui.xaxis import STEPS, XAxis, XMap
 
-Floats: TypeAlias = NDArray[np.float64]
+__all__ = ["STEPS", "FixedSeries", "Floats", "Points", "SeriesCache", "XAxis", "XMap"]
 
 CHUNK = (1 << 20) // RECORD.size
 """Records read at once: at most 1 MB."""
@@ -30,115 +28,8 @@ WINDOW_BUCKETS, WINDOW_RECORDS = 1200, 131_072
 """A zoomed window of so few buckets that they would be seen is read from the file again, unless it is too large."""
 
 
-class XAxis(StrEnum):
-    """What the horizontal axis counts."""
-
-    STEP = "step"
-    EPOCH = "epoch"
-    TIME = "time"
-    """Seconds since the start, pauses left out."""
-    WALL = "wall"
-    """Unix time."""
-
-
-@dataclass(frozen=True, slots=True)
-class XMap:
-    """Turns the steps and times of one run into positions on an axis."""
-
-    axis: XAxis = XAxis.STEP
-    start: float = 0.0
-    """Unix time of the run's start, for `XAxis.TIME`."""
-    epochs: SeriesCache | None = None
-    """The run's `epoch` series, for `XAxis.EPOCH`."""
-    steps_per_epoch: float | None = None
-    """Used when there is no `epoch` series; with neither, epochs are drawn as steps."""
-    pauses: tuple[tuple[float, float], ...] = ()
-    """Unix times between which the run did not run, in order, for `XAxis.TIME`."""
-
-    def positions(self, step: NDArray[np.int64], time: Floats) -> Floats:
-        """Where records with these steps and Unix times stand on the axis."""
-        if self.axis is XAxis.WALL:
-            return time
-        if self.axis is XAxis.TIME:
-            return self._active_seconds(time)
-        if self.axis is XAxis.EPOCH:
-            return self._epochs(step)
-        return step.astype(np.float64)
-
-    def position(self, step: float, time: float = float("nan")) -> float:
-        """Where one event stands on the axis; NaN when the axis is of time and `time` is unknown."""
-        return float(self.positions(np.array([step], np.int64), np.array([time]))[0])
-
-    def _active_seconds(self, time: Floats) -> Floats:
-        active = time - self.start
-        for begin, end in self.pauses:
-            active = active - np.clip(time - begin, 0.0, max(0.0, end - begin))
-        return active
-
-    def _epochs(self, step: NDArray[np.int64]) -> Floats:
-        points = self.epochs.points() if self.epochs is not None and self.epochs.count else None
-        if points is None or points.step[-1] <= 0:
-            return step / self.steps_per_epoch if self.steps_per_epoch else step.astype(np.float64)
-        known, epoch = points.step.astype(np.float64), points.last
-        slope = epoch[-1] / known[-1]
-        if known[0] > 0:
-            known, epoch = np.insert(known, 0, 0.0), np.insert(epoch, 0, 0.0)
-        beyond = np.maximum(step - known[-1], 0.0) * slope
-        return np.asarray(np.interp(step, known, epoch) + beyond, np.float64)
-
-
-STEPS = XMap()
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Parallel arrays, ascending in `x`: single points or sums of neighbouring ones."""
-
-    x: Floats
-    """Position on the axis (of the last record summed up)."""
-    step: NDArray[np.int64]
-    low: Floats
-    """Least finite value; NaN where there is none."""
-    high: Floats
-    """Greatest finite value; NaN where there is none."""
-    last: Floats
-    """The last value as written: may be NaN or infinite."""
-    total: Floats
-    """Sum of the finite values."""
-    weight: Floats
-    """How many finite values."""
-    bad: NDArray[np.uint8]
-    """Flags: 1 a NaN, 2 a +inf, 4 a -inf among the values."""
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: slice | NDArray[np.intp] | NDArray[np.bool_]) -> Points:
-        return Points(*(getattr(self, name)[index] for name in self.__slots__))
-
-    @property
-    def mean(self) -> Floats:
-        """Mean of the finite values; NaN where there is none."""
-        with np.errstate(all="ignore"):
-            return self.total / self.weight
-
-
-def exact_points(x: Floats, value: Floats, step: NDArray[np.int64] | None = None) -> Points:
-    """Single points as `Points`, sorted by `x`; those at a position that is not finite are left out."""
-    keep = np.isfinite(x)
-    if step is None:
-        step = np.where(keep, np.clip(x, -(2.0**62), 2.0**62), 0).astype(np.int64)
-    if not keep.all():
-        x, value, step = x[keep], value[keep], step[keep]
-    if len(x) > 1 and bool((x[1:] < x[:-1]).any()):
-        order = np.argsort(x, kind="stable")
-        x, value, step = x[order], value[order], step[order]
-    finite = np.isfinite(value)
-    if finite.all():
-        return Points(x, step, value, value, value, value, np.ones(len(x)), np.zeros(len(x), np.uint8))
-    bad = np.isnan(value) * np.uint8(1) + (value == np.inf) * np.uint8(2) + (value == -np.inf) * np.uint8(4)
-    clean = np.where(finite, value, np.nan)
-    return Points(x, step, clean, clean, value, np.where(finite, value, 0.0), finite.astype(np.float64), bad)
+COARSE = 2048
+"""Places of a smoothed curve, more than a terminal has dots across."""
 
 
 class SeriesCache:
@@ -265,19 +156,18 @@ class SeriesCache:
         return points if columns is None else thin(points, columns)
 
     def _all(self, xmap: XMap) -> Points:
-        key = ("all", xmap, xmap.epochs.version if xmap.epochs is not None and xmap.axis is XAxis.EPOCH else 0)
+        key, version = ("all", xmap), xmap.version
         known = self._memo.get(key)
-        if isinstance(known, Points):
-            return known
+        if isinstance(known, tuple) and known[0] == version:
+            return known[1]  # type: ignore[no-any-return]
         b = self._buckets
         x = xmap.positions(b.step1, b.time1)
-        bad = b.bad
-        points = Points(x, b.step1, b.low, b.high, b.last, b.total, b.weight, bad)
+        points = Points(x, b.step1, b.low, b.high, b.last, b.total, b.weight, b.bad)
         if not np.isfinite(x).all():
             points = points[np.isfinite(x)]
-        if len(x) > 1 and bool((points.x[1:] < points.x[:-1]).any()):
+        if len(points) > 1 and bool((points.x[1:] < points.x[:-1]).any()):
             points = points[np.argsort(points.x, kind="stable")]
-        self._memo[key] = points
+        self._memo[key] = (version, points)
         return points
 
     def _window(self, points: Points, x0: float | None, x1: float | None, xmap: XMap) -> Points:
@@ -286,17 +176,24 @@ class SeriesCache:
         size = self._buckets.size
         if (
             size > 1
+            and xmap.ordered
             and len(points) == len(self._buckets.step1)
             and 0 < end - begin <= min(WINDOW_BUCKETS, WINDOW_RECORDS // size)
         ):
-            key = ("window", begin, end, xmap)
-            known = self._memo.get(key)
-            if not isinstance(known, Points):
-                known = self._reread(max(0, begin - 1) * size, end * size, xmap)
-                self._memo[key] = known
+            known = self._reread_once(max(0, begin - 1) * size, end * size, xmap)
             if len(known):
                 return known
         return points[begin:end]
+
+    def _reread_once(self, begin: int, end: int, xmap: XMap) -> Points:
+        """The records of the window looked at last are kept, no others: panning leaves nothing behind."""
+        window = (begin, end, xmap, xmap.version)
+        known = self._memo.get("window")
+        if isinstance(known, tuple) and known[0] == window:
+            return known[1]  # type: ignore[no-any-return]
+        points = self._reread(begin, end, xmap)
+        self._memo["window"] = (window, points)
+        return points
 
     def _reread(self, begin: int, end: int, xmap: XMap) -> Points:
         records = self._records(begin, min(end, self.count))
@@ -322,27 +219,46 @@ class SeriesCache:
             os.close(descriptor)
         return np.frombuffer(data, record_type(), len(data) // RECORD.size)
 
+    def time_at(self, step: float) -> float:
+        """The Unix time at a step, between records on the line through them; NaN when there is none."""
+        with self._lock:
+            b = self._buckets
+            return float(np.interp(step, b.step1, b.time1)) if self.count else float("nan")
+
     def value_at(self, x: float, xmap: XMap = STEPS) -> float | None:
         """The value at the last point at or before `x`; None when there is none."""
         points = self.points(None, x, x, xmap)
         index = int(np.searchsorted(points.x, x, "right")) - 1
         return float(points.last[index]) if index >= 0 else None
 
-    def smoothed(self, weight: float, xmap: XMap = STEPS) -> tuple[Floats, Floats]:
-        """Positions and exponential moving average of the whole series, the same whether merged or exact.
+    def smoothed(self, amount: float, xmap: XMap = STEPS, *, coarse: bool = False) -> tuple[Floats, Floats]:
+        """Positions and smoothed values of the whole series, the same whether merged or exact.
 
         Args:
-            weight: 0 (none) to 1. As in W&B it decays with distance, not per point: a thousandth of the series' span
-                counts as one point, so runs of different length and density look alike.
+            amount: 0 none; below 1 the weight of an exponential moving average; from 2 on the mean of so many points.
+            coarse: at `COARSE` places are enough, for a plot of all of it: a few times faster.
         """
         with self._lock:
-            points = self._all(xmap)
-            key = ("smooth", weight, id(points))
+            key, version = ("smooth", amount, xmap, coarse), xmap.version
             known = self._memo.get(key)
-            if not isinstance(known, tuple):
-                known = (points.x, smooth(points, weight))
-                self._memo[key] = known
-            return known
+            if isinstance(known, tuple) and known[0] == version:
+                return known[1]  # type: ignore[no-any-return]
+            result = self._smooth(amount, xmap, coarse)
+            self._memo[key] = (version, result)
+            return result
+
+    def _smooth(self, amount: float, xmap: XMap, coarse: bool) -> tuple[Floats, Floats]:
+        size = self._buckets.size
+        if xmap.ordered:
+            points = self._all(xmap)
+            if coarse and len(points) >= 2 * COARSE:
+                return smooth_merged(points, amount, size, COARSE)
+            return points.x, smooth(points, amount, size)
+        points = self._all(STEPS)  # smoothed in the order of the steps, whatever it is drawn over
+        x, values = xmap.positions(points.step, np.full(len(points), np.nan)), smooth(points, amount, size)
+        known = np.flatnonzero(np.isfinite(x))
+        order = known[np.argsort(x[known], kind="stable")]
+        return x[order], values[order]
 
 
 class FixedSeries(SeriesCache):
@@ -362,61 +278,3 @@ class FixedSeries(SeriesCache):
     def update(self) -> bool:
         """Nothing is ever appended."""
         return False
-
-
-def smooth(points: Points, weight: float) -> Floats:
-    """Exponential moving average of `points` by step, debiased; NaN where a bucket has no finite value."""
-    if not len(points) or weight <= 0:
-        return points.mean
-    step = np.maximum.accumulate(points.step).astype(np.float64)
-    span = _ladder(float(step[-1] - step[0]))
-    decay = -np.log(min(np.sqrt(weight), 0.9995)) * 1000.0 / span
-    distance = (step - step[0]) * decay
-    total = np.where(np.isfinite(points.total), points.total, 0.0)
-    with np.errstate(all="ignore"):
-        average = _decayed_sum(total, distance) / _decayed_sum(points.weight, distance)
-        return np.where(points.weight > 0, average, np.nan)
-
-
-def _ladder(span: float) -> float:
-    """`span` rounded up in steps of a fifth: a growing live run is not smoothed anew at every point."""
-    return float(2.0 ** (np.ceil(np.log2(span) * 4.0) / 4.0)) if span > 1.0 else 1.0
-
-
-def _decayed_sum(value: Floats, distance: Floats) -> Floats:
-    """`s[i] = sum(value[j] * exp(distance[j] - distance[i]) for j <= i)`, in blocks that cannot overflow."""
-    result = np.empty_like(value)
-    blocks = np.floor(distance / 300.0)
-    starts = [0, *(np.flatnonzero(np.diff(blocks)) + 1).tolist(), len(value)]
-    carry, carried_at = 0.0, float(distance[0])
-    for begin, end in pairwise(starts):
-        local = distance[begin:end] - distance[begin]
-        growth = np.exp(local)
-        carry *= float(np.exp(carried_at - distance[begin]))
-        result[begin:end] = (np.cumsum(value[begin:end] * growth) + carry) / growth
-        carry, carried_at = float(result[end - 1]), float(distance[end - 1])
-    return result
-
-
-def thin(points: Points, columns: int) -> Points:
-    """At most `columns` points: those in one of `columns` equal intervals of x summed up, extremes kept."""
-    if len(points) <= max(1, columns):
-        return points
-    width = float(points.x[-1] - points.x[0])
-    if columns <= 1 or not width > 0 or not np.isfinite(width):
-        starts = np.zeros(1, np.intp)
-    else:
-        column = np.minimum(((points.x - points.x[0]) * (columns / width)).astype(np.int64), columns - 1)
-        starts = np.concatenate(([0], np.flatnonzero(np.diff(column)) + 1))
-    ends = np.append(starts[1:], len(points)) - 1
-    with np.errstate(all="ignore"):
-        return Points(
-            points.x[ends],
-            points.step[ends],
-            np.fmin.reduceat(points.low, starts),
-            np.fmax.reduceat(points.high, starts),
-            points.last[ends],
-            np.add.reduceat(points.total, starts),
-            np.add.reduceat(points.weight, starts),
-            np.bitwise_or.reduceat(points.bad, starts),
-        )

@@ -66,7 +66,8 @@ def lr_find_(
 def _say(name: str, found: RangeTest) -> None:
     import numpy as np
 
-    from engine.plotting import Curve, draw
+    from engine.curves import Curve
+    from engine.plotting import draw
 
     shown = [(math.log10(rate), loss) for rate, loss in zip(found.rates, found.smoothed, strict=True)
              if math.isfinite(loss)]  # fmt: skip

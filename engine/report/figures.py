@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.curves import epochs_at
 from engine.figures import new_figure, plain, save_figure, thinned
 from engine.lineage import lineage, whole_series
-from engine.plotting import epochs_at
 from engine.runs import Run, RunsFolder
 from engine.series import list_series
 

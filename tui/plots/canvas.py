@@ -24,9 +24,9 @@ SPACE = 32
 
 
 def _column_bits(dots: tuple[int, ...]) -> NDArray[np.uint8]:
-    """`[first, end]` to the bits of the dots `first` to `end` - 1 of one column of a cell."""
+    """`first * 5 + end` to the bits of the dots `first` to `end` - 1 of one column of a cell."""
     rows = range(len(dots) + 1)
-    return np.array([[sum(dots[first:end]) for end in rows] for first in rows], np.uint8)
+    return np.array([sum(dots[first:end]) for first in rows for end in rows], np.uint8)
 
 
 _LEFT_BITS, _RIGHT_BITS = _column_bits(_LEFT), _column_bits(_RIGHT)
@@ -107,15 +107,40 @@ class Canvas:
             return
         first, last = column_extents(x, low, high, line, self.dots_wide)
         drawn = first <= last  # False where nothing is
-        first = np.where(drawn, first, self.dots_high).clip(0, self.dots_high).astype(np.int32)
-        end = np.where(drawn, last + 1, 0).clip(0, self.dots_high).astype(np.int32)
-        tops = np.arange(0, self.dots_high, self.down, dtype=np.int32)[:, None]
-        begin = (first - tops).clip(0, self.down)
-        until = (end - tops).clip(0, self.down)
+        # minimum and maximum rather than clip, and small integers: this is most of what a repaint costs
+        first = np.minimum(np.maximum(np.where(drawn, first, self.dots_high), 0), self.dots_high).astype(np.int16)
+        end = np.minimum(np.maximum(np.where(drawn, last + 1, 0), 0), self.dots_high).astype(np.int16)
+        tops = np.arange(0, self.dots_high, self.down, dtype=np.int16)[:, None]
+        begin = np.minimum(np.maximum(first - tops, 0), self.down)
+        until = np.minimum(np.maximum(end - tops, 0), self.down)
         if self.ascii_only:
             self._mark(begin < until, ord(symbol), ink)
             return
-        bits = _LEFT_BITS[begin[:, ::2], until[:, ::2]] | _RIGHT_BITS[begin[:, 1::2], until[:, 1::2]]
+        places = begin * np.int16(5) + until
+        bits = _LEFT_BITS.take(places[:, ::2]) | _RIGHT_BITS.take(places[:, 1::2])
+        self._bits |= bits
+        self._mark(bits != 0, None, ink)
+
+    def band(self, x: Floats, low: Floats, high: Floats, ink: int, symbol: str = ":") -> None:
+        """Shade every second dot between two lines over the same columns `x`; NaN interrupts.
+
+        Args:
+            low, high: rows of dots (`low` is nearest the top).
+            symbol: what it is shaded with in ASCII.
+        """
+        if not (self.width and self.height and len(x)):
+            return
+        columns = np.arange(self.dots_wide)
+        top, bottom = (_interpolate(columns.astype(np.float64), x, _bounded(line)) for line in (low, high))
+        rows = np.arange(self.dots_high)[:, None]
+        inside = (rows >= np.rint(top)) & (rows <= np.rint(bottom))
+        if self.ascii_only:
+            self._mark(inside, ord(symbol), ink)
+            return
+        inside &= (rows + columns) % 2 == 0
+        cells = inside.reshape(self.height, self.down, self.width, self.across)
+        dots = np.array([_LEFT, _RIGHT], np.uint8).T[None, :, None, :]
+        bits = (cells * dots).sum(axis=(1, 3), dtype=np.uint8)
         self._bits |= bits
         self._mark(bits != 0, None, ink)
 
@@ -200,7 +225,9 @@ def column_extents(x: Floats, low: Floats, high: Floats, line: Floats, columns: 
     line crosses within the column; and the rows nearest to the extents of its vertices.
     """
     with np.errstate(all="ignore"):
-        low, high, line = low.clip(-1e7, 1e7), high.clip(-1e7, 1e7), line.clip(-1e7, 1e7)
+        thin = low is line
+        line = _bounded(line)
+        low, high = (line, line) if thin else (_bounded(low), _bounded(high))
         halves = _interpolate(np.arange(-0.5, columns, 0.5), x, line)
         left, centre, right = halves[:-1:2], np.rint(halves[1::2]), halves[2::2]
         first = np.fmin(np.ceil(np.fmin(left, right)), centre)
@@ -213,6 +240,11 @@ def column_extents(x: Floats, low: Floats, high: Floats, line: Floats, columns: 
             first[at] = np.fmin(first[at], np.rint(np.fmin.reduceat(low[begin:end], starts)))
             last[at] = np.fmax(last[at], np.rint(np.fmax.reduceat(high[begin:end], starts)))
     return first, last
+
+
+def _bounded(rows: Floats) -> Floats:
+    """Rows far outside brought near enough to be integers; NaN stays."""
+    return np.minimum(np.maximum(rows, -1e7), 1e7)
 
 
 def _interpolate(at: Floats, x: Floats, y: Floats) -> Floats:

@@ -9,13 +9,14 @@
         chart.update_data()                          # in the event loop; nothing is drawn when nothing changed
     chart.change(x_axis=XAxis.EPOCH, log_y=True, smooth=0.9, zoom=(0, 10), cursor=7.5, live=False, robust=True)
 
-`Curve`, `Mark`, `Baseline` and `Plot` (whose fields `change` takes) are in `tui.plots.plot`; `SeriesCache`,
-`FixedSeries`, `XAxis` in `tui.series`. Colours: the theme's variables ("primary", "success"), the names of
-`tui.theme.Inks` ("accent", "muted", "good", "bad", "star"), any colour Textual parses, or "" (by the curve's position).
+`Curve`, `Mark`, `Track`, `Baseline` and `Plot` (whose fields `change` takes) are in `tui.plots.plot`; `SeriesCache`,
+`FixedSeries` in `tui.series`, `XAxis` in `tui.xaxis`. Colours: the theme's variables ("primary", "success"), the names
+of `tui.theme.Inks` ("accent", "muted", "good", "bad", "star"), any colour Textual parses, or "" (by the position).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,12 +28,14 @@ from textual.widget import Widget
 
 from tui.plots.canvas import Frame
 from tui.plots.inks import style_of
-from tui.plots.plot import Baseline, Curve, Mark, Plot, draw
+from tui.plots.plot import Baseline, Curve, Mark, Plot, Track, draw
 from tui.theme import ascii_mode, no_color
 from tui.trimming import trim_updates
 
-__all__ = ["Baseline", "Chart", "Curve", "Mark", "Plot"]
+__all__ = ["Baseline", "Chart", "Curve", "Mark", "Plot", "Track"]
 
+_FITTED = {"curves", "x_axis", "log_x", "log_y", "zoom", "fixed_y", "live", "robust", "smooth"}
+"""Fields that the ranges shown are fitted to."""
 GAP = 12
 """Unchanged cells between two changed ones of a line that are sent again rather than moving the cursor past them."""
 
@@ -87,7 +90,7 @@ class Chart(Widget):
             return
         for name, value in fields.items():
             setattr(self.plot, name, value)
-        if fields.keys() & {"curves", "x_axis", "log_x", "log_y", "zoom", "fixed_y", "live", "robust", "smooth"}:
+        if any(before[name] != fields[name] for name in _FITTED & fields.keys()):
             self.plot.view.forget()
         self._drawn = None
         self.update_data()
@@ -112,7 +115,7 @@ class Chart(Widget):
     def _versions(self) -> tuple[int, ...]:
         versions = []
         for curve in self.plot.curves:
-            versions += [curve.source.version, curve.epochs.version if curve.epochs is not None else 0]
+            versions += [curve.source.version, curve.xmap(self.plot.x_axis).version]
         return tuple(versions)
 
     def _repaint(self, before: Frame | None, frame: Frame) -> None:
@@ -170,9 +173,20 @@ class Chart(Widget):
 
     def position_at(self, column: int) -> float | None:
         """The position on the x-axis under a column of the content; None when nothing is drawn."""
-        x, left = self.plot.zoom or self.plot.view.x, self.plot.view.gutter
+        left, shown = self.plot.view.gutter, self.plot.view.shown
         wide = self.size.width - left
-        if x is None or wide <= 1:
+        if shown is None or wide <= 1:
             return None
-        place = x[0] + (x[1] - x[0]) * min(1.0, max(0.0, (column - left) / (wide - 1)))
-        return float(10.0**place) if self.plot.log_x and not self.plot.zoom else place
+        low, high = shown[0]
+        place = low + (high - low) * min(1.0, max(0.0, (column - left) / (wide - 1)))
+        return float(10.0**place) if self.plot.log_x else place
+
+    def column_of(self, place: float) -> int | None:
+        """The inverse: the column of the content that a position stands in; None when it is not in sight."""
+        left, shown = self.plot.view.gutter, self.plot.view.shown
+        wide = self.size.width - left
+        if shown is None or wide <= 1 or (self.plot.log_x and place <= 0):
+            return None
+        low, high = shown[0]
+        share = ((math.log10(place) if self.plot.log_x else place) - low) / (high - low)
+        return left + round(share * (wide - 1)) if 0.0 <= share <= 1.0 else None

@@ -25,11 +25,18 @@ def draw_titles(canvas: Canvas, plot: Plot, top: int) -> None:
     if not plot.legend:
         return
     room = canvas.width - (cell_len(title) + 3 if title else 0)
-    entries = _entries(plot, room, with_values=plot.values) or _entries(plot, room, with_values=False)
+    entries = _entries(plot, room, with_values=plot.values) or _alone(plot, room)
+    entries = entries or _entries(plot, room, with_values=False)
     x = canvas.width - sum(cell_len(text) for text, _ in entries)
     for text, ink in entries:
         canvas.text(x, 0, text, ink)
         x += cell_len(text)
+
+
+def _alone(plot: Plot, room: int) -> list[tuple[str, int]]:
+    """The value of a curve that stands alone, where there is no room for its name too."""
+    value = _value(plot, plot.curves[0]) if len(plot.curves) == 1 and plot.values else ""
+    return [(value, plot.ink("text"))] if value and cell_len(value) <= room else []
 
 
 def _entries(plot: Plot, room: int, *, with_values: bool) -> list[tuple[str, int]]:
@@ -55,6 +62,13 @@ def _entries(plot: Plot, room: int, *, with_values: bool) -> list[tuple[str, int
 
 
 def _value(plot: Plot, curve: Curve) -> str:
+    """The curve's value, with the deviation around a mean."""
+    deviation = getattr(curve.source, "deviation_at", None) if curve.band else None
+    spread = deviation(plot.cursor, curve.xmap(plot.x_axis)) if deviation is not None else None
+    return _mean(plot, curve) + (f"{'+-' if plot.ascii_only else '±'}{short(spread)}" if spread is not None else "")
+
+
+def _mean(plot: Plot, curve: Curve) -> str:
     if plot.cursor is not None:
         return short(curve.source.value_at(plot.cursor, curve.xmap(plot.x_axis)))
     last = curve.source.last

@@ -8,9 +8,9 @@ from tui.plots.canvas import Canvas, Frame
 from tui.plots.legend import draw_centred, draw_titles, short
 from tui.plots.painter import Painter
 from tui.plots.shapes import shape_of, x_extent, y_extent
-from tui.plots.spec import Baseline, Curve, Mark, Plot
+from tui.plots.spec import Baseline, Curve, Mark, Plot, Track
 
-__all__ = ["Baseline", "Curve", "Mark", "Plot", "draw", "short"]
+__all__ = ["Baseline", "Curve", "Mark", "Plot", "Track", "draw", "short"]
 
 
 def draw(plot: Plot, width: int, height: int) -> Frame:
@@ -23,6 +23,7 @@ def draw(plot: Plot, width: int, height: int) -> Frame:
     with np.errstate(all="ignore"):
         extent = x_extent(plot)
         if extent is None:
+            plot.view.shown = None
             draw_titles(canvas, plot, top)
             draw_centred(canvas, plot.empty, plot.ink("muted"))
             return canvas.frame()

@@ -18,6 +18,8 @@ class View:
     y: Range | None = None
     gutter: int = 0
     """Cells left of the plot."""
+    shown: tuple[Range, Range] | None = None
+    """The ranges of x and y drawn last, zoomed or not; log10 of them on logarithmic axes."""
 
     def forget(self) -> None:
         """Fit anew at the next drawing."""

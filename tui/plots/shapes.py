@@ -10,7 +10,11 @@ import numpy as np
 from tui.plots.canvas import Floats
 from tui.plots.ranges import Range, x_range, y_range
 from tui.plots.spec import Curve, Plot
-from tui.series import Points, XAxis
+from tui.points import Points
+from tui.xaxis import XAxis
+
+MANY = 4096
+"""So many points in sight are a good part of all there are: they are smoothed at fewer places."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Shape:
     points: Points
     raw: Trace | None
     main: Trace
+    band: Trace | None = None
+    """What is shaded around it."""
 
 
 def x_extent(plot: Plot) -> Range | None:
@@ -50,7 +56,7 @@ def x_extent(plot: Plot) -> Range | None:
         return (math.log10(low), math.log10(high)) if plot.log_x else (low, high)
     if plot.log_x:
         low, high = math.log10(low), math.log10(high)
-    from_zero = plot.x_axis is not XAxis.WALL and not plot.log_x
+    from_zero = plot.x_axis not in (XAxis.WALL, XAxis.METRIC) and not plot.log_x
     plot.view.x = x_range(low, high, plot.view.x, live=plot.live, from_zero=from_zero)
     return plot.view.x
 
@@ -65,9 +71,11 @@ def shape_of(plot: Plot, curve: Curve, extent: Range) -> Shape:
     middle = np.where(np.isfinite(points.last), points.last, points.mean)
     low_y, high_y, line_y = (scaled(v, plot.log_y) for v in (points.low, points.high, middle))
     exact = Trace(scaled(points.x, plot.log_x), low_y, high_y, line_y)
+    if curve.band:
+        return Shape(points, None, Trace(exact.x, line_y, line_y, line_y), exact)
     if weight <= 0 or curve.source.count < 3:
         return Shape(points, None, exact)
-    x, average = curve.source.smoothed(weight, xmap)
+    x, average = curve.source.smoothed(weight, xmap, coarse=len(points) >= MANY)
     begin, end = np.searchsorted(x, (low, high)).tolist()
     first = int(np.searchsorted(x, 0.0, "right")) if plot.log_x else 0
     window = slice(max(first, begin - 1), end + 1)
@@ -97,7 +105,7 @@ def y_extent(plot: Plot, shapes: list[Shape], rows: int) -> Range | None:
 
 def _ends(plot: Plot, shape: Shape) -> list[float]:
     found = []
-    for line in (shape.raw, shape.main):
+    for line in (shape.raw, shape.main, shape.band):
         if line is None:
             continue
         low, high = line.low[np.isfinite(line.low)], line.high[np.isfinite(line.high)]

@@ -47,7 +47,7 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
         places = [p for p in places if low * (1 - 1e-9) <= p <= high * (1 + 1e-9)]
         if len(places) >= min(3, count):
             return places if len(places) <= count + 1 else [p for p in places if _is_decade(p)] or places[:count]
-    return places
+    return places if len(places) > 1 else [place for place in ticks(low, high, count) if place > 0]
 
 
 def _is_decade(value: float) -> bool:

@@ -18,13 +18,13 @@ from tui.comparison_lines import as_table, comparison_lines
 from tui.plots.chart import Chart, Curve, Mark
 from tui.scores import parted
 from tui.screens.compare_views import OVERVIEW, ViewsScreen
-from tui.series import XAxis
 from tui.text import number, safe
 from tui.theme import inks, symbol
 from tui.widgets.compared_runs import RunsLine, runs_line
 from tui.widgets.footer import Footer
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.table import entitle
+from tui.xaxis import XAxis
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
 _AXES = (XAxis.EPOCH, XAxis.STEP, XAxis.TIME)
@@ -55,13 +55,15 @@ class CompareScreen(ViewsScreen):
         Binding("x", "axis", "axis", id="compare.axis", tooltip="Epochs, steps or time along x"),
         Binding("s", "smooth", "smooth", id="compare.smooth", tooltip="Smooth: not, a little, much, very much"),
         Binding("L", "log", "log", show=False, id="compare.log", tooltip="Logarithmic y-axis"),
+        Binding("u", "bands", "mean", show=False, id="compare.bands",
+                tooltip="Runs that differ only in their seed as their mean with its deviation, or each by itself"),
         Binding("R,B", "report", "report", id="compare.report", tooltip="Write a journal page of these runs"),
         Binding(
             "y", "copy", "copy", id="compare.copy", tooltip="Copy the tables, or what the view shows, to the clipboard"
         ),
         Binding("enter", "open", "open", show=False, id="compare.open", tooltip="Open the marked run"),
         Binding("escape,backspace", "leave", "back", show=False, id="compare.back", tooltip="Go back to the list"),
-    ]
+    ]  # fmt: skip
     DEFAULT_CSS = """
     CompareScreen #compared { layout: vertical; height: 1fr; }
     CompareScreen.-wide #compared { layout: horizontal; }
@@ -84,6 +86,8 @@ class CompareScreen(ViewsScreen):
         self.names: tuple[str, ...] = ()
         """The series that are drawn, where they were chosen."""
         self.axis, self.smoothing, self.log_y = XAxis.EPOCH, 0.0, False
+        self.bands = False
+        """Whether repetitions are drawn as their mean."""
         self._leaving, self._wake = threading.Event(), threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -177,6 +181,8 @@ class CompareScreen(ViewsScreen):
             if place == self.cursor and best.get("monitor") == name and isinstance(best.get("value"), (int, float)):
                 step, value = float(best.get("step") or 0), float(best["value"])
                 marks.append(Mark(step, value, number(value), symbol("star"), curve=len(curves) - 1))
+        if self.bands:
+            curves, marks = list(self._means(curves, found)), []
         wide = self.has_class("-wide")
         chart.set_class(bool(name), "-used")
         chart.border_title = safe(name) if wide else None
@@ -222,6 +228,19 @@ class CompareScreen(ViewsScreen):
         self.smoothing = SMOOTHING[(SMOOTHING.index(self.smoothing) + 1) % len(SMOOTHING)]
         self._show()
         self.dltui.notify(f"smoothing {self.smoothing:g}" if self.smoothing else "no smoothing", timeout=2)
+
+    def _means(self, curves: list[Curve], found: Comparison) -> tuple[Curve, ...]:
+        from engine.spread import repetitions
+        from tui.plots.spread import bands
+
+        together = repetitions((run.id, run.info.group, run.info.settings) for run in found.runs)
+        return bands(curves, together, self.smoothing)
+
+    def action_bands(self) -> None:
+        """Repetitions as their mean, or each by itself."""
+        self.bands = not self.bands
+        self._show()
+        self.dltui.notify("mean and deviation over the seeds" if self.bands else "each run by itself", timeout=2)
 
     def action_log(self) -> None:
         """Logarithmic, or not."""

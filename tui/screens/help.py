@@ -49,7 +49,9 @@ def _rank(node: DOMNode, screen: Screen[object]) -> int:
 def _title(node: DOMNode, screen: Screen[object]) -> str:
     if node is screen:
         return type(screen).__name__.removesuffix("Screen")
-    return "Everywhere" if node is screen.app else "Moving"
+    if node is screen.app:
+        return "Everywhere"
+    return str(getattr(node, "TITLE", None) or "Moving")
 
 
 def _entry(bindings: Sequence[Binding]) -> tuple[str, str]:

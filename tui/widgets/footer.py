@@ -24,6 +24,7 @@ _DISPLAY = {
     "backspace": "bksp", "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
+_ARROWS = ("up", "down", "left", "right")
 _RIGHT = ("help", "command_palette")
 
 
@@ -32,6 +33,8 @@ def key_display(key: str) -> str:
     if key == "shift+tab":
         return key
     name = key.removeprefix("shift+")
+    if name != key and name in _ARROWS:
+        return f"shift+{key_display(name)}"
     if name.startswith("ctrl+"):
         return "^" + name.removeprefix("ctrl+")
     if ascii_mode() and name in _ASCII:

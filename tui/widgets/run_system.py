@@ -14,6 +14,10 @@ class SystemTab(CurvesTab):
     TITLE = "System"
     nothing = "Nothing was measured of speed or machine."
 
-    def panels_now(self, snapshot: RunSnapshot) -> list[Panel]:
+    def automatic_panels(self, snapshot: RunSnapshot) -> list[Panel]:
         """Speed first, then the rest by name."""
         return system_panels(snapshot.series)
+
+    def names(self, snapshot: RunSnapshot) -> list[str]:
+        """What was measured of speed and machine."""
+        return [name for name in snapshot.series if name.startswith(("time/", "system/"))]

@@ -73,7 +73,7 @@ def data_(
     """
     if samples is not None:
         from engine.cli.looking import say_rows
-        from engine.rows import Asked
+        from engine.data_rows import Asked
 
         asked = Asked({"val": "validation"}.get(split, split), label, start, samples, wrong, predicted, step)
         say_rows(place, data_source(place, name, overrides), asked, png, as_json=as_json, as_csv=as_csv)

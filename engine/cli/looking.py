@@ -15,7 +15,7 @@ from engine.text import printable
 
 if TYPE_CHECKING:
     from engine.cli.evaluating import DataSource
-    from engine.rows import Asked
+    from engine.data_rows import Asked
 
 
 def say_rows(place: Place, source: DataSource, asked: Asked, png: str | None, *, as_json: bool, as_csv: bool) -> None:
@@ -40,7 +40,7 @@ def say_rows(place: Place, source: DataSource, asked: Asked, png: str | None, *,
 
 
 def _rows(place: Place, source: DataSource, asked: Asked, png: Path | None) -> dict[str, Any]:
-    from engine.rows import answers_of, keep_rows, kept_rows, list_rows
+    from engine.data_rows import answers_of, keep_rows, kept_rows, list_rows
     from engine.summary import summary_key
 
     settings, runs = source.settings, place.runs

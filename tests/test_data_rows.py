@@ -12,9 +12,9 @@ from PIL import Image
 
 from engine.data import digits
 from engine.data_folder import data_root
+from engine.data_rows import Answered, Asked, keep_rows, kept_rows, list_rows
 from engine.dataset import Dataset, Split
 from engine.errors import NotFoundError
-from engine.rows import Answered, Asked, keep_rows, kept_rows, list_rows
 from engine.settings import DataOptions
 from engine.splits import Prepared
 from tests.cli_world import make_world

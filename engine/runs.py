@@ -53,6 +53,7 @@ __all__ = [
     "finite_metrics",
     "is_alive",
     "load_run",
+    "locked",
     "read_events",
     "write_marks",
     "write_state",
@@ -71,7 +72,7 @@ class RunsFolder:
 
     @property
     def own(self) -> Path:
-        """Index, queue, views, cached summaries: all rebuildable but the queue."""
+        """Index, cached summaries, saved views: all rebuildable but the views."""
         return self.root / ".dltui"
 
     def paths(self, run_id: str) -> RunPaths:
@@ -109,7 +110,7 @@ class RunsFolder:
         """
         try:
             self.own.mkdir(parents=True, exist_ok=True)
-            with _locked(self.own / "ids.lock"):
+            with locked(self.own / "ids.lock"):
                 return self._take_next()
         except OSError as error:
             raise RunError(
@@ -202,7 +203,7 @@ class RunsFolder:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`; on a file system without locks, go on without."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from engine.errors import UsageError
 from engine.index import Row, make_row
-from engine.query import lacking, parse, sort_rows
+from engine.ordering import sort_rows
+from engine.query import parse
+from engine.row_keys import lacking
 from engine.runs import Marks, Run, RunInfo, RunPaths, State
 
 NOW = 1_000_000.0

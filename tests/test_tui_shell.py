@@ -28,6 +28,7 @@ from tui.screens.confirm import ChoiceScreen, ConfirmScreen
 from tui.screens.experiments import ExperimentsScreen
 from tui.screens.help import HelpScreen, sections
 from tui.screens.launch import LaunchScreen
+from tui.screens.run_order import SortScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.footer import Footer, choose_hints, hints
 from tui.widgets.line_list import LineList
@@ -294,10 +295,10 @@ async def test_the_filter_takes_words_and_queries_and_tells_of_mistakes(world: P
         field.value = "state == finished and best > 0.1"
         await until(pilot, lambda: {row.state for row in pilot.app.screen.listing.items} == {"finished"})
         field.value = "best > > 3"
-        await seen(pilot, "query, column 8")
+        await seen(pilot, "^ column 8")
         field.value = "digits"
         await until(pilot, lambda: {row.experiment for row in pilot.app.screen.listing.items} == {"digits-mlp"})
-        await gone(pilot, "query, column")
+        await gone(pilot, "^ column")
         field.value = "nosuchword"
         await seen(pilot, "No run fits nosuchword", "esc shows all")
         await pilot.press("escape")
@@ -307,8 +308,8 @@ async def test_the_filter_takes_words_and_queries_and_tells_of_mistakes(world: P
 async def test_sorting_by_choice_turns_round_and_by_a_click(world: Path) -> None:
     async with opened(world) as pilot:
         await pilot.press("2", "s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
-        await pilot.press("b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SortScreen))
+        await pilot.press("b", "enter")
         await seen(pilot, "by best")
         runs = pilot.app.screen.listing
         values = [row.best for row in runs.items]

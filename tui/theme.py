@@ -72,6 +72,9 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "times": ("×", "x"),
     "degree": ("°", " "),
     "tree": ("└", "`"),
+    "open": ("▾", "v"),
+    "folded": ("▸", ">"),
+    "deviation": ("±", "+"),
 }
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = " ▁▂▃▄▅▆▇█"

@@ -34,7 +34,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "devices": ("box", "GPUs and CPU: free, or held by whom."),
     },
     "Look": {
-        "runs": ("listing", "The runs; filter with --where, order with --sort."),
+        "runs": ("runs", "The runs; filter with --where, order with --sort."),
+        "views": ("runs", "The saved views of the runs."),
         "metrics": ("showing", "The points of a run's series."),
         "plot": ("plot", "Curves in the terminal."),
         "compare": ("showing", "What differs between runs, and their metrics."),

@@ -23,11 +23,11 @@ from tui.messages import Replacing
 from tui.store import Snapshot
 from tui.text import fit, safe, wrap
 from tui.theme import Inks, inks
+from tui.widgets.completing_input import CompletingInput
 from tui.widgets.device_list import DeviceChoice
 from tui.widgets.footer import key_display
 from tui.widgets.line_input import LineInput
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.setting_input import SettingInput
 from tui.widgets.table import Line, plain
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class LaunchScreen(ModalScreen[None]):
             yield LinesPane(self._change_lines, id="changes")
             with Horizontal():
                 yield Static("Change", classes="label", markup=False)
-                yield SettingInput(self)
+                yield CompletingInput(self, placeholder="optimizer.lr=0.01", id="setting")
             yield LinesPane(self._below_lines, id="below")
             with Horizontal():
                 yield Static("Seeds", classes="label", markup=False)
@@ -295,12 +295,13 @@ class LaunchScreen(ModalScreen[None]):
         if not self._busy:
             self.dismiss()
 
-    def pick(self, by: int) -> None:
-        """Go to another completion."""
+    def pick(self, by: int) -> bool:
+        """Go to another completion; also where there is none the key is the line's."""
         many = len(self._checked.completions) if self._checked else 0
         if many:
             self._pick = (self._pick + by) % many
             self._redraw()
+        return True
 
     def complete(self) -> bool:
         """Take the picked completion into the setting line; whether there was one."""

@@ -8,15 +8,15 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import Binding, BindingType
 
-from engine.index import Row
+from engine.rows import Row
 from engine.runs import RunsFolder
 from tui import marking
 from tui.marking import Done
-from tui.screens.runs_shown import ShownRuns
+from tui.screens.runs_viewed import ViewedRuns
 from tui.widgets.line_list import LineList
 
 
-class RunsScreen(ShownRuns):
+class RunsScreen(ViewedRuns):
     """The second screen: its keys, and acting on the runs it shows."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -28,7 +28,12 @@ class RunsScreen(ShownRuns):
             id="runs.filter",
             tooltip="Filter by words or by a query such as val/accuracy > 0.9",
         ),
-        Binding("s", "sort", "sort", id="runs.sort", tooltip="Choose what to sort by; the same again turns it round"),
+        Binding("s", "sort", "sort", id="runs.sort", tooltip="Choose what to sort by, first, then second"),
+        Binding("C", "columns", "columns", id="runs.columns", tooltip="Choose, order and resize the columns"),
+        Binding(
+            "b", "group", "group", id="runs.group", tooltip="Gather the runs by a setting, experiment, state or tag"
+        ),
+        Binding("v", "views", "views", id="runs.views", tooltip="Switch to a saved view, save this one, delete one"),
         Binding("m", "mark", "mark", id="runs.mark", tooltip="Star, tag, name or archive"),
         Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
         Binding("c", "compare", "compare", id="runs.compare", tooltip="Lay the selected runs beside each other"),
@@ -37,6 +42,21 @@ class RunsScreen(ShownRuns):
         Binding("S", "stop", "stop", id="runs.stop", tooltip="Have the run save a checkpoint and stop"),
         Binding(
             "asterisk", "star", "Star", show=False, id="runs.star", tooltip="Star, which also protects from the trash"
+        ),
+        Binding("z", "fold", "Fold", show=False, id="runs.fold", tooltip="Hide or show the runs of the group"),
+        Binding(
+            "Z", "fold_all", "Fold all", show=False, id="runs.fold-all", tooltip="Hide or show those of all groups"
+        ),
+        Binding(
+            "less_than_sign", "pan(-1)", "Columns left", show=False, id="runs.pan-left", tooltip="Go back to the left"
+        ),
+        Binding(
+            "greater_than_sign",
+            "pan(1)",
+            "Columns right",
+            show=False,
+            id="runs.pan-right",
+            tooltip="Bring columns in sight that there is no room for",
         ),
         Binding("o", "turn", "Turn round", show=False, id="runs.turn", tooltip="Turn the order round"),
         Binding(
@@ -59,21 +79,24 @@ class RunsScreen(ShownRuns):
         self._trashed: list[tuple[str, ...]] = []
 
     def _targets(self) -> list[Row]:
-        """The selected runs, else the one under the cursor."""
+        """The selected runs, else the one under the cursor, or those of the group whose heading it is on."""
         chosen = [row for row in self._outcome.rows if row.run in self.listing.selected]
-        current = self.listing.current
-        return chosen or ([current] if current is not None else [])
+        return chosen or self.listing.under_cursor()
 
     @on(LineList.Chosen)
     def action_open(self) -> None:
-        """Open the run under the cursor."""
-        if self.listing.current is not None:
+        """Open the run under the cursor; on a group's heading, show or hide its runs."""
+        if self.listing.heading is not None:
+            self.action_fold()
+        elif self.listing.current is not None:
             self.dltui.open_run(self.listing.current.run)
 
     def action_select(self) -> None:
-        """Select the run under the cursor, or not any more, and go on to the next."""
-        if self.listing.current is not None:
-            self._select(self.listing.selected ^ {self.listing.current.run})
+        """Select the run under the cursor, or its group, or not any more, and go on to the next."""
+        ids = {row.run for row in self.listing.under_cursor()}
+        if ids:
+            selected = self.listing.selected
+            self._select(selected - ids if ids <= selected else selected | ids)
             self.listing.action_move(1)
 
     def action_select_all(self) -> None:

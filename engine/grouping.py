@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.ordering import BEST, TEST, Order
-from engine.row_keys import best_score, kind_of, test_score, values_in
+from engine.row_keys import kind_of, test_score, values_in
 from engine.rows import Row
 from engine.scores import smaller_is_better
 
@@ -24,7 +24,7 @@ class Figure:
     """The score of a group's runs."""
 
     name: str
-    """The key; of scores of several metrics that of most runs, without its split."""
+    """The metric; where runs are judged by several, that of most of them."""
     count: int
     """Runs that have a finite value."""
     mean: float
@@ -100,8 +100,10 @@ def summarise(rows: Sequence[Row], key: str) -> Figure | None:
 
 
 def _scores(rows: Sequence[Row], key: str) -> list[tuple[str, Any]]:
-    if key in (BEST, TEST):
-        return list(map(best_score if key == BEST else test_score, rows))
+    if key == BEST:
+        return [(row.monitor or "", row.best) for row in rows]
+    if key == TEST:
+        return [(f"test/{name}", value) for name, value in map(test_score, rows)]
     return [(key, value) for value in values_in(rows, key, 0.0)]
 
 

@@ -196,10 +196,12 @@ def values_of(key: str, rows: Sequence[Row], now: float, most: int = 200) -> lis
 
 def lacking(key: str, rows: Sequence[Row]) -> str | None:
     """What is nearest to a key that none of `rows` has, as a hint; None for one that a run has or might have."""
-    take = getter(key)
-    if key in KEYS or not rows or any(take(row, 1.0) is not None for row in rows):
+    if key in _FIXED or not rows:
         return None
-    return nearest(key, sorted({*KEYS, *metric_names(rows), *setting_names(rows)}))
+    metrics, settings = metric_names(rows), setting_names(rows)
+    if any(name in (settings if field == "packed_settings" else metrics) for field, name in _sources(key)):
+        return None
+    return nearest(key, sorted({*KEYS, *metrics, *settings})) or "no run has any metric yet"
 
 
 def check_key(key: str, rows: Sequence[Row]) -> None:

@@ -115,7 +115,7 @@ def apply(rows: Sequence[Row], view: View, *, strict: bool = False) -> Outcome:
     if query is not None:
         every, now = shown, time.time()
         shown = [row for row in every if query.matches(row, now)]
-        error = None if shown else _unknown(query, every)
+        error = None if shown else unknown_key(query, every)
     elif plain:
         shown = _holding(shown, text)
     ordered = tuple(order_rows(shown, view.orders))
@@ -148,7 +148,7 @@ def read_filter(text: str, *, strict: bool = False) -> tuple[Query | None, Query
     return (query if compares or query.keys.keys() <= _TRUTHS else None), None
 
 
-def _unknown(query: Query, rows: Sequence[Row]) -> QueryError | None:
+def unknown_key(query: Query, rows: Sequence[Row]) -> QueryError | None:
     """What nothing matches may name what no run has: a slip, or a metric that none has got to yet."""
     from engine.row_keys import lacking
 

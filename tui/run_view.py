@@ -9,7 +9,7 @@ from engine.grouping import Group
 from engine.ordering import BEST, NEWEST, TEST, Order
 from engine.row_keys import best_score, test_score
 from engine.rows import Row
-from engine.view import Column, Outcome, View, apply, read_filter
+from engine.view import Column, Outcome, View, apply, read_filter, unknown_key
 
 __all__ = [
     "BEST",
@@ -26,6 +26,7 @@ __all__ = [
     "place_of",
     "read_filter",
     "score",
+    "unknown_key",
 ]
 
 

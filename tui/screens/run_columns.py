@@ -20,8 +20,7 @@ from tui.run_view import Column, View
 from tui.text import pad, safe
 from tui.theme import Inks, symbol
 from tui.widgets.footer import key_display
-from tui.widgets.key_list import KeyEntry, KeyList
-from tui.widgets.line_input import LineInput
+from tui.widgets.key_list import KeyEntry, KeyInput, KeyList
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Line, entitle, plain
 
@@ -39,7 +38,7 @@ class ColumnList(LineList[Column]):
             "minus,h,left,less_than_sign", "resize(-1)", "Narrower", id="columns.narrower", tooltip="Make it narrower"
         ),
         Binding("0", "resize(0)", "As needed", id="columns.auto", tooltip="As wide as its values need"),
-        Binding("d,delete,space", "remove", "Take out", id="columns.remove", tooltip="Show the column no more"),
+        Binding("d,delete", "remove", "Take out", id="columns.remove", tooltip="Show the column no more"),
     ]
 
     def __init__(self, owner: ColumnsScreen) -> None:
@@ -97,7 +96,7 @@ class ColumnsScreen(ModalScreen[None]):
 
     keys = getters.query_one("#keys", KeyList)
     shown = getters.query_one("#shown", ColumnList)
-    typed = getters.query_one("#typed", LineInput)
+    typed = getters.query_one("#typed", KeyInput)
 
     def __init__(self, view: View, rows: Sequence[Row], changed: Changed) -> None:
         super().__init__()
@@ -114,7 +113,7 @@ class ColumnsScreen(ModalScreen[None]):
         """A line to type in; the keys to the left, the columns to the right."""
         with Container(classes="dialog") as dialog:
             dialog.border_title = plain("Columns")
-            yield LineInput(placeholder="type to find a setting or a metric", id="typed")
+            yield KeyInput("type to find a setting or a metric")
             with Horizontal():
                 yield KeyList(self._entries(), self._rows, self._mark)
                 yield ColumnList(self)

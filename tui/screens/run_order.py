@@ -18,8 +18,7 @@ from engine.rows import Row
 from tui.run_view import BEST, NEWEST, TEST, View
 from tui.theme import symbol
 from tui.widgets.footer import key_display
-from tui.widgets.key_list import KeyEntry, KeyList
-from tui.widgets.line_input import LineInput
+from tui.widgets.key_list import KeyEntry, KeyInput, KeyList
 from tui.widgets.line_list import LineList
 from tui.widgets.table import plain
 
@@ -64,7 +63,7 @@ class KeyScreen(ModalScreen[View | None]):
             dialog.border_title = plain(self.TITLE_WORDS, 40)
             enter = key_display("enter")
             dialog.border_subtitle = plain(f"{enter} choose   space {self.SPACE_WORDS}   esc cancel")
-            yield LineInput(placeholder="type to find a key", id="typed")
+            yield KeyInput("type to find a key")
             yield KeyList(self.entries(), self._rows, self.mark)
 
     def entries(self) -> list[KeyEntry]:

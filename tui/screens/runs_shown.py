@@ -12,7 +12,7 @@ from textual.containers import Container
 from engine.rows import Row
 from tui.messages import ViewApplied
 from tui.run_columns import RunColumns, choose_columns
-from tui.run_view import NEWEST, Order, Outcome, View, apply, lines_of, read_filter
+from tui.run_view import NEWEST, Order, Outcome, View, apply, lines_of, read_filter, unknown_key
 from tui.screens.main_screen import MainScreen
 from tui.store import Snapshot
 from tui.text import safe
@@ -90,13 +90,16 @@ class ShownRuns(MainScreen):
             self._apply()
 
     def _read_filter(self) -> None:
-        """While the filter cannot be read, the list stays at the last one that could."""
-        _, self._unreadable = read_filter(self.view.filter.strip())
+        """While the filter is being typed and cannot be read yet, the list stays at the last one that could."""
+        bar = self.filter_bar()
+        open_ = bar is not None and bar.has_class("-shown")
+        query, self._unreadable = read_filter(self.view.filter.strip())
+        if query is not None and bar is not None and bar.typing:
+            self._unreadable = unknown_key(query, self._rows or ())
         if self._unreadable is None:
             self._readable = self.view.filter
         self._asked = msgspec.structs.replace(self.view, filter=self._readable)
-        bar = self.filter_bar()
-        if bar is not None and bar.has_class("-shown"):
+        if bar is not None and open_:
             bar.say(self._unreadable)
         elif self._unreadable is not None:
             self.notify(f"The filter cannot be read: {self._unreadable.problem}", severity="error")

@@ -44,7 +44,8 @@ class ViewedRuns(ShownRuns):
 
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
-        self.listing.focus()
+        self.screen.set_focus(self.listing)  # at once: the filter is not being typed any more
+        self.show_view(self.view)
 
     def action_archived(self) -> None:
         """Show or hide archived runs."""

@@ -80,6 +80,11 @@ class FilterBar(Container):
         return self._line.value if self.is_mounted else ""
 
     @property
+    def typing(self) -> bool:
+        """Whether the person is at it."""
+        return self.is_mounted and self._line.has_focus
+
+    @property
     def _line(self) -> LineInput:
         return self.query_one(LineInput)
 

@@ -12,6 +12,7 @@ from engine.rows import Row
 from tui.run_columns import text
 from tui.text import pad, safe
 from tui.theme import Inks
+from tui.widgets.line_input import LineInput
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Line
 
@@ -32,6 +33,17 @@ class KeyEntry:
     def shown(self) -> str:
         """How the list names it."""
         return self.label or self.key
+
+
+class KeyInput(LineInput):
+    """The line in which a key is looked for; keys hold no spaces, so space is left to the dialog."""
+
+    def __init__(self, placeholder: str) -> None:
+        super().__init__(placeholder=placeholder, id="typed")
+
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        """Whether a key is typed."""
+        return key != "space" and super().check_consume_key(key, character)
 
 
 class KeyList(LineList[KeyEntry]):

@@ -54,7 +54,9 @@ class Completion:
         """`text` with an option in its place, and where the cursor stands then."""
         after = text[self.end :]
         space = "" if after.startswith(" ") else " "
-        head = f"{text[: self.start]}{option.text}"
+        before = text[: self.start]
+        apart = " " if before[-1:] in tuple("'\"`") and option.text.isalpha() else ""  # 'SGD'and would be one word
+        head = f"{before}{apart}{option.text}"
         return f"{head}{space}{after}", len(head) + 1
 
 

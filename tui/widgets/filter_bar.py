@@ -82,7 +82,7 @@ class FilterBar(Container):
     @property
     def typing(self) -> bool:
         """Whether the person is at it."""
-        return self.is_mounted and self._line.has_focus
+        return self.is_mounted and self.screen.focused is self._line
 
     @property
     def _line(self) -> LineInput:
@@ -148,7 +148,7 @@ class FilterBar(Container):
             offers.hide()
 
     def _ask(self) -> None:
-        if self._completer is not None and self._line.has_focus:
+        if self._completer is not None and self.typing:
             self._find(self._completer, self.text, self._line.cursor_position)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="complete")
@@ -158,7 +158,7 @@ class FilterBar(Container):
     @on(Completed)
     async def _found(self, message: Completed) -> None:
         message.stop()
-        if message.text != self.text or message.cursor != self._line.cursor_position or not self._line.has_focus:
+        if message.text != self.text or message.cursor != self._line.cursor_position or not self.typing:
             return
         self._offered_at = (message.text, message.cursor)
         await self._offer(message.completion)

@@ -24,7 +24,7 @@ from tests.helpers import ROOT
 from tests.tui_world import EXPERIMENTS, gone, make_app, make_world, opened, screen_text, seen, until
 from tui import theme
 from tui.preferences import Preferences
-from tui.screens.confirm import ChoiceScreen, ConfirmScreen
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.experiments import ExperimentsScreen
 from tui.screens.help import HelpScreen, sections
 from tui.screens.launch import LaunchScreen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import time
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from engine.rows import Row
 from engine.scores import smaller_is_better
 
 Value = Hashable
+_NAME = operator.itemgetter(0)
 _NONE: tuple[Value, ...] = (None,)
 
 
@@ -54,28 +56,25 @@ def group_rows(rows: Sequence[Row], keys: Sequence[str], figure: str = BEST) -> 
         figure: the key that is summarised.
     """
     now = time.time()
-    columns = [_column(rows, key, now) for key in keys]
+    columns = [list(map(_value, values_in(rows, key, now))) for key in keys]
+    several = [at for at, key in enumerate(keys) if kind_of(key) == "texts"]
     gathered: dict[tuple[Value, ...], list[Row]] = {}
-    for row, cells in zip(rows, zip(*columns, strict=True), strict=True):
-        for values in itertools.product(*cells) if any(len(cell) > 1 for cell in cells) else (_firsts(cells),):
-            gathered.setdefault(values, []).append(row)
+    for row, values in zip(rows, zip(*columns, strict=True), strict=True):
+        for each in _spread(values, several) if several else (values,):
+            gathered.setdefault(each, []).append(row)
     groups = [Group(values, tuple(found), summarise(found, figure)) for values, found in gathered.items()]
     return sorted(groups, key=lambda group: all(value is None for value in group.values))
 
 
-def _firsts(cells: Sequence[Sequence[Value]]) -> tuple[Value, ...]:
-    return tuple(cell[0] for cell in cells)
-
-
-def _column(rows: Sequence[Row], key: str, now: float) -> list[Sequence[Value]]:
-    several = kind_of(key) == "texts"
-    return [(value or _NONE) if several else (_value(value),) for value in values_in(rows, key, now)]
+def _spread(values: tuple[Any, ...], several: Sequence[int]) -> Iterable[tuple[Value, ...]]:
+    """Once for each tag."""
+    return itertools.product(*(v or _NONE if at in several else (v,) for at, v in enumerate(values)))
 
 
 def _value(value: Any) -> Value:
     """What a run is grouped under; a list that is a setting is one value."""
-    if isinstance(value, (list, tuple)):
-        return str(list(value))
+    if isinstance(value, list):
+        return str(value)
     return None if value == "" or value != value else value
 
 
@@ -86,11 +85,11 @@ def figure_key(orders: Sequence[Order]) -> str:
 
 def summarise(rows: Sequence[Row], key: str) -> Figure | None:
     """Mean, deviation and best of a metric over runs; None where none of them has it."""
-    pairs = [(name, value, row) for (name, value), row in zip(_scores(rows, key), rows, strict=True) if _finite(value)]
-    if not pairs:
+    scored = [(name, value, row) for (name, value), row in zip(_scores(rows, key), rows, strict=True) if _finite(value)]
+    if not scored:
         return None
-    name = Counter(name for name, _, _ in pairs).most_common(1)[0][0]
-    chosen = [(value, row) for found, value, row in pairs if found == name]
+    name = Counter(map(_NAME, scored)).most_common(1)[0][0]
+    chosen = [(value, row) for found, value, row in scored if found == name]
     count = len(chosen)
     mean = math.fsum(value for value, _ in chosen) / count
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value, _ in chosen) / (count - 1)) if count > 1 else None
@@ -108,4 +107,4 @@ def _scores(rows: Sequence[Row], key: str) -> list[tuple[str, Any]]:
 
 
 def _finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return value is not None and isinstance(value, (int, float)) and math.isfinite(value)

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.errors import UsageError, nearest
 from engine.extremes import measured_once
-from engine.rows import Row, column, keysets, metric_names, setting_names
+from engine.rows import Row, column, keysets, metric_names, place_of, setting_names, unpacked
 from engine.scores import parted, score_on_test
 
 Getter = Callable[[Row, float], Any]
@@ -97,12 +97,15 @@ def values_in(rows: Sequence[Row], key: str, now: float) -> list[Any]:
     if key in _FIXED:
         take = _FIXED[key][0]
         return [take(row, now) for row in rows]
-    known = {"packed_settings": setting_names(rows)}
-    sources = [pair for pair in _sources(key) if pair[1] in known.get(pair[0], (pair[1],))]
+    settings = setting_names(rows)
     values: list[Any] = [None] * len(rows)
-    for field, name in reversed(sources):
+    for field, name in _sources(key):
+        if field == "packed_settings" and name not in settings:
+            continue
         found = column(rows, field, name)
-        values = [b if a is None else a for a, b in zip(found, values, strict=True)] if len(sources) > 1 else found
+        values = [b if a is None else a for a, b in zip(values, found, strict=True)]
+        if None not in values:
+            break
     return values
 
 
@@ -126,20 +129,16 @@ def _aspect(key: str) -> tuple[str, str] | None:
 
 
 def _taker(field: str, key: str) -> Getter:
-    places: dict[bytes, int | None] = {}
-    kept, packed_in = f"_values_{field}", operator.attrgetter(field)
+    places: dict[bytes, int | None] = {b"": None}
+    packed_in = operator.attrgetter(field)
 
     def take(row: Row, now: float) -> Any:
-        packed = packed_in(row)
+        packed: bytes = packed_in(row)
         identity = packed[:8]
         if identity not in places:
-            keys = keysets.get(identity, ())
-            places[identity] = keys.index(key) if key in keys else None
+            places[identity] = place_of(packed, key)
         place = places[identity]
-        if place is None:
-            return None
-        own = row.__dict__.get(kept)
-        return column((row,), field, key)[0] if own is None else own[place]
+        return None if place is None else unpacked(field, packed)[place]
 
     return take
 

@@ -21,6 +21,7 @@ keysets: dict[bytes, tuple[str, ...]] = {}
 """Content hash to keys: rows of like runs store their values only."""
 
 _decode = msgspec.msgpack.Decoder(tuple).decode
+_recent: dict[str, tuple[bytes, tuple[Any, ...]]] = {}
 
 
 class Row(msgspec.Struct, array_like=True, dict=True, kw_only=True):
@@ -115,30 +116,38 @@ def _keyset_identity(keys: tuple[str, ...]) -> bytes:
     return hashlib.blake2b("\0".join(keys).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
+def place_of(packed: bytes, key: str) -> int | None:
+    """Where the value of a key stands among those packed; None where it is not there."""
+    keys = keysets.get(packed[:8], ())
+    return keys.index(key) if key in keys else None
+
+
+def unpacked(field: str, packed: bytes) -> tuple[Any, ...]:
+    """The values of a packed field; those decoded last are kept, for a row is asked for several keys in turn."""
+    recent = _recent.get(field)
+    if recent is not None and recent[0] is packed:
+        return recent[1]
+    values: tuple[Any, ...] = _decode(packed[8:])
+    _recent[field] = (packed, values)
+    return values
+
+
 def column(rows: Iterable[Row], field: str, key: str) -> list[Any]:
     """The value of one key in a packed field of each row; None where a row lacks it.
 
     Args:
         field: `packed_metrics`, `packed_settings`, `packed_bests` or `packed_at_best`.
     """
-    kept, packed_in = f"_values_{field}", operator.attrgetter(field)
-    places: dict[bytes, int | None] = {}
+    packed_in = operator.attrgetter(field)
+    places: dict[bytes, int | None] = {b"": None}
     values: list[Any] = []
-    for row in rows:  # thousands of rows at a key press: one loop, no calls but the decoder's
+    for row in rows:  # thousands at a key press; to keep what is decoded would take five times as long as decoding
         packed: bytes = packed_in(row)
         identity = packed[:8]
-        if identity in places:
-            place = places[identity]
-        else:
-            keys = keysets.get(identity, ())
-            place = places[identity] = keys.index(key) if key in keys else None
-        if place is None:
-            values.append(None)
-            continue
-        own = row.__dict__.get(kept)
-        if own is None:
-            own = row.__dict__[kept] = _decode(packed[8:])
-        values.append(own[place])
+        if identity not in places:
+            places[identity] = place_of(packed, key)
+        place = places[identity]
+        values.append(None if place is None else _decode(packed[8:])[place])
     return values
 
 

@@ -17,7 +17,8 @@ from tests.tui_world import TASKS, become, make_world, opened, press, screen_tex
 from tui import details
 from tui.launching import Order, check
 from tui.messages import DataSummarised
-from tui.run_view import BEST, TEST, Order, View, apply
+from tui.run_view import BEST, TEST, View, apply
+from tui.run_view import Order as By
 
 FOLDS = """
 [experiments.digits-folds]
@@ -83,7 +84,7 @@ async def test_sorted_by_a_score_the_better_run_of_the_same_metric_is_first(worl
         rows = pilot.app.snapshot.rows
     for key in (BEST, TEST):
         order = {
-            down: [row.run for row in apply(rows, View(orders=(Order(key, down),))).rows] for down in (True, False)
+            down: [row.run for row in apply(rows, View(orders=(By(key, down),))).rows] for down in (True, False)
         }
         classifiers = sorted(("e0001", "e0004"), key=lambda run: -_value(rows, run, key))
         assert order[True] == [*classifiers, "e0002", "e0005", "e0003"] or key == BEST

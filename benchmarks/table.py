@@ -39,7 +39,7 @@ VIEWS = {
     "filter by a query": View(filter=QUERY),
     "filter by words": View(filter="digits finished"),
     "group by a setting": View(groups=("optimizer.name",)),
-    "group by two settings, sorted": View(groups=("optimizer.name", "train.batch_size"), orders=(Order("val/accuracy"),)),
+    "group by two settings": View(groups=("optimizer.name", "train.batch_size"), orders=(Order("val/accuracy"),)),
 }  # fmt: skip
 
 

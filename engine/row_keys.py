@@ -197,10 +197,24 @@ def lacking(key: str, rows: Sequence[Row]) -> str | None:
     """What is nearest to a key that none of `rows` has, as a hint; None for one that a run has or might have."""
     if key in _FIXED or not rows:
         return None
-    metrics, settings = metric_names(rows), setting_names(rows)
+    metrics, settings = _names_in(rows)
     if any(name in (settings if field == "packed_settings" else metrics) for field, name in _sources(key)):
         return None
     return nearest(key, sorted({*KEYS, *metrics, *settings})) or "no run has any metric yet"
+
+
+_named: tuple[Sequence[Row], set[str], set[str]] = ((), set(), set())
+
+
+def _names_in(rows: Sequence[Row]) -> tuple[set[str], set[str]]:
+    """The metrics and the settings of `rows`; of the same snapshot again, as at each key typed, they are known."""
+    global _named
+    known = _named
+    if known[0] is not rows:
+        known = (rows, metric_names(rows), setting_names(rows))
+        if isinstance(rows, tuple):
+            _named = known
+    return known[1], known[2]
 
 
 def check_key(key: str, rows: Sequence[Row]) -> None:

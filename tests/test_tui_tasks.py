@@ -83,9 +83,7 @@ async def test_sorted_by_a_score_the_better_run_of_the_same_metric_is_first(worl
     async with opened(world) as pilot:
         rows = pilot.app.snapshot.rows
     for key in (BEST, TEST):
-        order = {
-            down: [row.run for row in apply(rows, View(orders=(By(key, down),))).rows] for down in (True, False)
-        }
+        order = {down: [row.run for row in apply(rows, View(orders=(By(key, down),))).rows] for down in (True, False)}
         classifiers = sorted(("e0001", "e0004"), key=lambda run: -_value(rows, run, key))
         assert order[True] == [*classifiers, "e0002", "e0005", "e0003"] or key == BEST
         assert [run for run in order[True] if run in ("e0002", "e0005")] == ["e0002", "e0005"]

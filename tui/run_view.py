@@ -71,12 +71,14 @@ def place_of(item: Item, above: Heading | None, lines: list[Item], headings: boo
     if isinstance(item, Heading):
         wanted = item.identity
         return next((i for i, line in enumerate(lines) if isinstance(line, Heading) and line.identity == wanted), None)
+    if not headings:
+        return next((i for i, line in enumerate(lines) if line is item or line.run == item.run), None)  # type: ignore[union-attr]
     first, under = None, None
     for index, line in enumerate(lines):
         if isinstance(line, Heading):
             under = line
         elif line.run == item.run:
-            if not headings or above is None or (under is not None and under.identity == above.identity):
+            if above is None or (under is not None and under.identity == above.identity):
                 return index
             first = index if first is None else first
     return first

@@ -112,7 +112,8 @@ class ShownRuns(MainScreen):
         else:
             self._apply_later(rows, self._asked)
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="view")
+    # with a description of its own: Textual's would be the repr of all rows, on the event loop
+    @work(thread=True, exclusive=True, exit_on_error=False, group="view", description="apply a view")
     def _apply_later(self, rows: tuple[Row, ...], view: View) -> None:
         self.post_message(ViewApplied(*_applied(rows, view)))
 

@@ -71,9 +71,11 @@ class RunList(LineList[Item]):
             self.set_items(items, 0)
             return
         headings = any(isinstance(item, Heading) for item in items[:1])
-        places = [self._place(index, items, headings) for index in (self.cursor, self._anchor())]
-        moved = 0 if places[1] is None or round(self.scroll_y) == 0 else places[1] - self._anchor()
-        self.replace_items(items, places[0], moved)
+        anchor = self._anchor()
+        cursor = self._place(self.cursor, items, headings)
+        place = cursor if anchor == self.cursor else self._place(anchor, items, headings)
+        moved = 0 if place is None or round(self.scroll_y) == 0 else place - anchor
+        self.replace_items(items, cursor, moved)
 
     def _anchor(self) -> int:
         """The line that is to stay where it is: that of the cursor when it is in sight, else the first in sight."""

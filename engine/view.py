@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.ordering import NEWEST, Order, natural_order, order_rows
-from engine.query_words import QueryError
 from engine.rows import Row
 
 if TYPE_CHECKING:
     from engine.grouping import Group
     from engine.query import Query
+    from engine.query_words import QueryError
 
 OPERATORS = frozenset("<>=!~()`")
 _TRUTHS = frozenset({"star", "archived"})
@@ -140,6 +140,7 @@ def read_filter(text: str, *, strict: bool = False) -> tuple[Query | None, Query
     if not compares and not _TRUTHS.intersection(words):
         return None, None
     from engine.query import parse
+    from engine.query_words import QueryError
 
     try:
         query = parse(text)
@@ -150,6 +151,7 @@ def read_filter(text: str, *, strict: bool = False) -> tuple[Query | None, Query
 
 def unknown_key(query: Query, rows: Sequence[Row]) -> QueryError | None:
     """What nothing matches may name what no run has: a slip, or a metric that none has got to yet."""
+    from engine.query_words import QueryError
     from engine.row_keys import lacking
 
     for key, column in query.keys.items():

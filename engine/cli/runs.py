@@ -139,11 +139,12 @@ def _view(place: Place, rows: Sequence[Row], *, where: str, sort: str | None, re
           group_by: str | None, view: str | None, archived: bool) -> View:  # fmt: skip
     """What was asked for: the saved view, if one was named, and what is said besides in its place."""
     from engine.ordering import NEWEST, Order, parse_orders
-    from engine.query import parse
     from engine.view import Column, View
 
     found = _saved(place).get(view) if view is not None else View(orders=(Order(NEWEST, False),))
     if where:
+        from engine.query import parse
+
         parse(where)
         found = _with(found, filter=where)
     if sort:

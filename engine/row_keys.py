@@ -57,16 +57,18 @@ _FIXED: dict[str, tuple[Getter, str]] = {
     "note": (lambda row, now: row.note, "text"),
     "data": (lambda row, now: row.data, "text"),
     "model": (lambda row, now: row.model, "text"),
+    "disk": (lambda row, now: row.__dict__.get("disk"), "bytes"),
 }
 KEYS = tuple(_FIXED)
-"""The keys every run has; besides them each metric and each setting is a key."""
+"""The keys every run has; besides them each metric and each setting is a key. `disk` has a value once engine.usage has
+counted."""
 _SYNONYMS = frozenset({"status", "tag", "seconds"})
 """Written otherwise in `KEYS` too: not offered twice."""
 _TABLES = ("optimizer", "train", "model", "data", "scheduler", "loss", "checkpoint", "evaluate")
 
 
 def kind_of(key: str) -> str:
-    """What the values of a key are: id, text, texts, state, age, moment, duration, score, number, count, metric, …"""
+    """What the values of a key are: id, text, texts, state, age, moment, duration, bytes, score, number, metric, …"""
     if key in _FIXED:
         return _FIXED[key][1]
     return "metric" if "/" in key or _aspect(key) is not None else "setting"

@@ -349,7 +349,7 @@ async def test_one_run_goes_to_the_trash_at_once_several_after_asking(world: Pat
         assert "e0012" in runs.ids()
         await pilot.press("home", "space", "space", "space", "d")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await seen(pilot, "Move 3 runs", "1 of them are starred")
+        await seen(pilot, "Move 3 runs", "1 starred will stay")
         await pilot.press("n")
         assert len(runs.ids()) == 12
         await pilot.press("d", "y")
@@ -453,7 +453,7 @@ async def test_the_palette_finds_actions_experiments_and_runs(world: Path) -> No
         await pilot.press(*"launch digits-sgd")
         await seen(pilot, "Launch digits-sgd")
         await pilot.press("escape", "ctrl+p", *"e0007")
-        await seen(pilot, "e0007", "Open this run")
+        await seen(pilot, "Open e0007")
         await pilot.press("down", "enter")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "RunScreen")
 

@@ -15,7 +15,7 @@ from engine.view import Column as Chosen
 from tui.details import progress
 from tui.run_view import BEST, TEST, score
 from tui.scores import parted
-from tui.text import age, dash, duration, number, safe, setting
+from tui.text import age, dash, duration, number, safe, setting, size
 from tui.theme import Inks, symbol
 from tui.widgets.table import Cell, Column
 
@@ -34,7 +34,7 @@ _KNOWN = {
     "device": Column("device", "device", 6, 8, rank=6),
     "tags": Column("tags", "tags", 8, 1_000, rank=7),
 }
-_RIGHT = frozenset({"metric", "score", "number", "count", "duration", "age"})
+_RIGHT = frozenset({"metric", "score", "number", "count", "duration", "age", "bytes"})
 """Kinds of keys whose values are numbers."""
 NARROWEST, WIDEST, LONGEST_TITLE = 3, 60, 16
 _SAMPLE = 120
@@ -132,6 +132,8 @@ def text(key: str, kind: str, value: Any) -> str:
         return dash()
     if kind in ("metric", "score"):
         return number(value) if _is_number(value) else safe(value)
+    if kind == "bytes":
+        return size(value)
     if kind == "duration":
         return duration(value or None)
     if kind == "moment":

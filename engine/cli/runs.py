@@ -110,14 +110,15 @@ def runs_(place: Place, limit: int | None, as_json: bool, as_csv: bool, save_vie
     """The runs, oldest first.
 
     QUERY compares metrics (val/accuracy, val/accuracy:best, train/loss:at_best), settings (optimizer.name or lr), run,
-    experiment, state, tag, name, age (7d), star, device, seconds, epoch, best, test, seed, note, by > >= < <= == !=
-    ~ (contains) in, joined by and, or, not.
+    experiment, state, tag, name, age (7d), star, device, seconds, epoch, best, test, seed, disk (bytes), note, by > >=
+    < <= == != ~ (contains) in, joined by and, or, not.
     """
     from engine.cli.runs_table import say_groups, say_runs
     from engine.view import View, apply
 
     every = place.rows()
     view = _view(place, every, **asked)
+    _count_disk(place, every, view)
     outcome = apply(every, view, strict=bool(asked["where"]))
     _check_keys(view, outcome.rows)
     if save_view is not None:
@@ -133,6 +134,15 @@ def runs_(place: Place, limit: int | None, as_json: bool, as_csv: bool, save_vie
         return
     _tell_lacking(outcome)
     say_runs(rows, [column.key for column in view.columns], as_json, as_csv)
+
+
+def _count_disk(place: Place, rows: Sequence[Row], view: View) -> None:
+    """Count what runs take on the disk, where that is asked for."""
+    asked = {*view.groups, *(order.key for order in view.orders), *(column.key for column in view.columns)}
+    if "disk" in asked or "disk" in view.filter:
+        from engine.usage import DiskUse
+
+        DiskUse(place.runs).fill(rows)
 
 
 def _view(place: Place, rows: Sequence[Row], *, where: str, sort: str | None, reverse: bool, columns: str | None,

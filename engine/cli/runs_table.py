@@ -18,6 +18,7 @@ from engine.cli.output import (
     say_json,
     say_table,
     setting_text,
+    size_text,
     state_cell,
 )
 
@@ -135,6 +136,8 @@ def cell(key: str, value: Any) -> Cell:
         return state_cell(str(value))
     if kind in ("metric", "score"):
         return metric_text(value)
+    if kind == "bytes":
+        return size_text(value)
     return duration(value) if kind in ("age", "duration") else setting_text(value)
 
 

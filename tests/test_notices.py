@@ -20,7 +20,8 @@ from engine.notices import notice, post, supervisor_tells, ways_for
 from engine.preferences import Notify
 from engine.rows import Row
 from engine.runs import load_run
-from tests.helpers import wait_until
+from tests.cli_world import make_world
+from tests.helpers import run_engine, wait_until
 from tests.stand_in.running import Runner, runner
 
 __all__ = ["runner"]
@@ -169,3 +170,16 @@ def test_the_run_folder_is_as_it_was_where_a_notice_is_impossible(runner: Runner
     wait_until(lambda: "could not be sent" in paths.log.read_text(), 30, "a line in the log")
     assert load_run(paths).status == "failed"
     assert os.listdir(paths.control) == ["notify.json"]
+
+
+def test_waiting_for_a_run_tells_of_it(tmp_path: Path, listener: Listener) -> None:
+    make_world(tmp_path, ["failed"])
+    done = run_engine("wait", "e0001", "--notify-url", f"{listener.url}/waited", cwd=tmp_path, no_proxy="*")
+    assert done.returncode == 1
+    assert [(path, content["state"]) for path, content in listener.taken] == [("/waited", "failed")]
+    listener.status = 404
+    again = run_engine("wait", "e0001", "--notify-url", listener.url, cwd=tmp_path, no_proxy="*")
+    assert (again.returncode, "answered 404" in again.stderr) == (1, True)
+    refused = run_engine("train", "digits-mlp", "--detach", "--notify", cwd=tmp_path)
+    assert (refused.returncode, "nowhere" in refused.stderr) == (2, True)
+    assert os.listdir(tmp_path / "runs") == ["e0001"], "nothing was launched"

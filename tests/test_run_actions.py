@@ -10,6 +10,7 @@ import pytest
 
 from engine.notes import append_note
 from engine.runs import RunsFolder, load_run, write_state
+from tests.test_own_settings import write_keys
 from tests.test_space import content, more_checkpoints, names
 from tests.tui_world import make_world, opened, press, screen_text, seen, until
 from tui.screens.launch import LaunchScreen
@@ -128,7 +129,7 @@ async def test_name_note_and_archive_from_list_and_menu(world: Path) -> None:
         await press(pilot, "space", "space", "w", *"both of them", "enter")
         await until(pilot, lambda: "both of them" in folder(world).paths("e0005").notes.read_text())
         assert folder(world).paths("e0006").notes.read_text().endswith("mine\n\nboth of them\n")
-        await press(pilot, "k", "k", "X")
+        await press(pilot, "k", "k", "colon")
         await seen(pilot, "run again", "duplicate and edit", "prune checkpoints")
         await press(pilot, "a")
         await until(pilot, lambda: marks(world, "e0006").archived)
@@ -230,7 +231,7 @@ async def test_the_same_from_the_screen_of_a_run(world: Path) -> None:
         await seen(pilot, "Curves")
         await press(pilot, "asterisk")
         await until(pilot, lambda: marks(world, "e0004").star)
-        await press(pilot, "X")
+        await press(pilot, "colon")
         await seen(pilot, "take the star", "run again", "open folder")
         await press(pilot, "escape", "u")
         await until(pilot, lambda: not marks(world, "e0004").star)
@@ -250,6 +251,16 @@ async def test_the_folder_is_named_where_no_shell_can_be_opened(world: Path) -> 
         await on_runs(pilot)
         await press(pilot, "F")
         await seen(pilot, "The folder of the run", "e0006")
+
+
+async def test_the_palette_has_what_a_tab_took_the_key_of(world: Path) -> None:
+    write_keys('"run.rerun" = "s"')
+    async with opened(world, open_run="e0004") as pilot:
+        await seen(pilot, "Curves", "smooth")
+        await press(pilot, "ctrl+p", *"run again")
+        await seen(pilot, "Run again exactly")
+        await press(pilot, "enter")
+        await seen(pilot, "Run e0004 again")
 
 
 async def test_the_palette_has_the_actions_of_the_screen(world: Path) -> None:

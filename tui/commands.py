@@ -14,6 +14,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from tui.text import safe
 
 if TYPE_CHECKING:
+    from textual.binding import Binding
+
     from engine.rows import Row
     from tui.app import DltuiApp
 
@@ -76,8 +78,18 @@ class Everything(Provider):
                 continue
             seen.add(binding.action)
             run = partial(self.app.run_action, binding.action, active.node)
-            title = binding.description[:1].upper() + binding.description[1:]
-            yield Command(title, run, binding.tooltip)
+            yield Command(_title(binding), run, binding.tooltip)
+        yield from self._shadowed(seen)
+
+    def _shadowed(self, seen: set[str]) -> Iterator[Command]:
+        """What the screen can do by a key that something in it has taken."""
+        for _, binding in self.screen._bindings:
+            plain = binding.action.isidentifier() and binding.tooltip and not binding.system
+            if plain and binding.action not in seen and self.screen.check_action(binding.action, ()):
+                seen.add(binding.action)
+                yield Command(
+                    _title(binding), partial(self.app.run_action, binding.action, self.screen), binding.tooltip
+                )
 
     def themes(self) -> Iterator[Command]:
         """The themes there are."""
@@ -119,6 +131,10 @@ class Everything(Provider):
         from tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(name))
+
+
+def _title(binding: Binding) -> str:
+    return binding.description[:1].upper() + binding.description[1:]
 
 
 def _searched(row: Row) -> str:

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from tui.screens.confirm import Choice
 
 
-def acting_keys(scope: str, *, trash: str, shown: bool) -> list[Binding]:
-    """The keys of all that can be done with runs, with ids such as `runs.rerun`; the same on every screen but `trash`.
+def acting_keys(scope: str, *, trash: str, tag: str, note: str, shown: bool) -> list[Binding]:
+    """The keys of all that can be done with runs, with ids such as `runs.rerun`; nearly the same on every screen.
 
     Args:
         scope: what the ids begin with.
         trash: the keys that move to the trash.
+        tag: the key that asks for tags.
+        note: the key that asks for a note.
         shown: whether trash and undo stand in the footer.
     """
 
@@ -37,16 +39,16 @@ def acting_keys(scope: str, *, trash: str, shown: bool) -> list[Binding]:
         return Binding(keys, action, words, show=show, id=f"{scope}.{action}", tooltip=tooltip)
 
     return [
-        key("X", "actions", "actions", "All that can be done with these runs", show=True),
+        key("colon", "actions", "actions", "All that can be done with these runs", show=True),
         key(trash, "trash", "trash", "Move to the trash; starred and live runs stay", show=shown),
         key("u", "undo", "undo", "Take the last change back: trash, star, tags, name; or bring back from the trash",
             show=shown),
         key("R", "rerun", "run again", "Run again exactly: same settings, seed and data; choose the device"),
         key("D", "duplicate", "duplicate", "Change its settings and launch, or write them as a new experiment"),
         key("asterisk", "star", "star", "Star, which also protects from the trash and from pruning"),
-        key("t", "tag", "tag", "Add tags; -tag takes one away"),
+        key(tag, "tag", "tag", "Add tags; -tag takes one away"),
         key("N", "rename", "rename", "Give the run a name, or take it away"),
-        key("w", "note", "note", "Add a line to notes.md"),
+        key(note, "note", "note", "Add a line to notes.md"),
         key("y", "copy", "copy", "Copy id, command or folder to the clipboard"),
         key("F", "folder", "folder", "Open the run's folder in a shell, or as settings.json says"),
         key("P", "prune", "prune", "Delete checkpoints, all but the best; says first how much that frees"),

@@ -29,7 +29,7 @@ class RequestsScreen(AgainScreen):
         Binding("r", "resume", "resume", id="run.resume",
                 tooltip="Go on from its last checkpoint, or for longer; or start anew from the best or another"),
         Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="All findings and warnings"),
-        *acting_keys("run", trash="delete", shown=False),
+        *acting_keys("run", trash="delete", tag="T", note="W", shown=False),
     ]  # fmt: skip
     ask_before_trash = True
 

@@ -106,6 +106,15 @@ def test_launch(snap_compare: Compare, world: Path) -> None:
     assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("enter"))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)])
+def test_actions(snap_compare: Compare, world: Path, size: tuple[int, int]) -> None:
+    assert snap_compare(make_app(world), terminal_size=size, run_before=keys("2", "down", "colon"))
+
+
+def test_run_again(snap_compare: Compare, world: Path) -> None:
+    assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("2", "down", "R"))
+
+
 def test_devices(snap_compare: Compare, world: Path) -> None:
     assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("3"))
 

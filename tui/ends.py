@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -58,7 +57,9 @@ class Poster:
 
     def __init__(self, failed: Callable[[EngineError], object]) -> None:
         self._failed = failed
-        self._waiting: queue.Queue[tuple[Notice, Notify] | None] = queue.Queue()
+        from queue import Queue
+
+        self._waiting: Queue[tuple[Notice, Notify] | None] = Queue()
         self._thread: threading.Thread | None = None
         self._silent = False
 

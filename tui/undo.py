@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui import marking
-from tui.marking import Done
-
 if TYPE_CHECKING:
     from engine.rows import Row
     from tui.app import DltuiApp
+    from tui.marking import Done
 
 MOST = 200
 """Changes kept; the trash itself keeps everything."""
@@ -93,6 +91,7 @@ def _offer(app: DltuiApp, rows: Sequence[Row], ids: Sequence[str]) -> None:
     if not rows:
         app.notify("There is nothing to undo, and nothing in the trash")
         return
+    from tui import marking
     from tui.screens.confirm import Choice, ChoiceScreen
     from tui.text import age, safe
 

@@ -117,8 +117,11 @@ def runs_(place: Place, limit: int | None, as_json: bool, as_csv: bool, save_vie
     from engine.view import View, apply
 
     every = place.rows()
+    if any("disk" in str(value) for value in asked.values()):
+        _count_disk(place, every)  # the order of a key depends on what its values are
     view = _view(place, every, **asked)
-    _count_disk(place, every, view)
+    if asked["view"] and "disk" in repr(view):
+        _count_disk(place, every)
     outcome = apply(every, view, strict=bool(asked["where"]))
     _check_keys(view, outcome.rows)
     if save_view is not None:
@@ -136,13 +139,11 @@ def runs_(place: Place, limit: int | None, as_json: bool, as_csv: bool, save_vie
     say_runs(rows, [column.key for column in view.columns], as_json, as_csv)
 
 
-def _count_disk(place: Place, rows: Sequence[Row], view: View) -> None:
-    """Count what runs take on the disk, where that is asked for."""
-    asked = {*view.groups, *(order.key for order in view.orders), *(column.key for column in view.columns)}
-    if "disk" in asked or "disk" in view.filter:
-        from engine.usage import DiskUse
+def _count_disk(place: Place, rows: Sequence[Row]) -> None:
+    """Tell each row what its run takes on the disk."""
+    from engine.usage import DiskUse
 
-        DiskUse(place.runs).fill(rows)
+    DiskUse(place.runs).fill(rows)
 
 
 def _view(place: Place, rows: Sequence[Row], *, where: str, sort: str | None, reverse: bool, columns: str | None,

@@ -111,7 +111,9 @@ def test_actions(snap_compare: Compare, world: Path, size: tuple[int, int]) -> N
     assert snap_compare(make_app(world), terminal_size=size, run_before=keys("2", "down", "colon"))
 
 
-def test_run_again(snap_compare: Compare, world: Path) -> None:
+def test_run_again(snap_compare: Compare, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "on another commit: 1f2e3d4c5b now, a1b2c3d4e5 when e0013 ran"
+    monkeypatch.setattr("tui.screens.launch.rerun_differences", lambda store, run: (said,))
     assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("2", "down", "R"))
 
 

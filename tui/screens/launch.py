@@ -167,6 +167,7 @@ class LaunchScreen(ModalScreen[None]):
         self.take_snapshot(self._app.snapshot)
         if not self._app.snapshot.devices:
             self._ask_devices()
+        self.query_one("#seeds", LineInput).disabled = self._order.base is not None  # the seed is that of the run
         if self._order.rerun is not None:
             self._look_for_differences(self._order.rerun)
         self.call_after_refresh(self._check)  # not before it is mounted

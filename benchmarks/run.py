@@ -16,8 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 NAMES = (
-    "screens", "leet", "repaint", "series_log", "series_read", "commands", "training", "recipes", "numpy_training",
-    "augmentation",
+    "screens", "leet", "table", "repaint", "series_log", "series_read", "commands", "training", "recipes",
+    "numpy_training", "augmentation",
 )  # fmt: skip
 FIGURES = HERE / "figures.json"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"

@@ -11,13 +11,14 @@ from engine import checkpoint
 from engine.checkpoint import Loaded
 from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
 from engine.errors import RunError, SettingsError
+from engine.extremes import from_events
 from engine.layer_series import cut_layers
 from engine.loop_state import LoopState
 from engine.optim import restore_optimizer
 from engine.origins import weights_file, weights_of
 from engine.parts import prefix_of
 from engine.randomness import restore_random_states
-from engine.runs import Run, RunsFolder, append_event
+from engine.runs import Run, RunsFolder, append_event, read_events
 from engine.series import cut_series
 from engine.session import Session
 from engine.settings import Settings
@@ -35,6 +36,7 @@ def begin(session: Session) -> None:
     if own is not None:
         _restore(session, own, source=session.paths.id)
         session.saved_step = own.step
+        _recall_extremes(session)
         _repair_links(session)
     elif session.info.parent:
         _continue_parent(session, session.info.parent)
@@ -90,6 +92,14 @@ def _restore(session: Session, loaded: Loaded, source: str) -> None:
         torch.set_num_threads(training["threads"])
     restore_random_states(training["random"], session.parts.device)
     session.loop = LoopState.restored(loaded.loop)
+
+
+def _recall_extremes(session: Session) -> None:
+    """A checkpoint of a version that did not keep the best values leaves them to the events before it."""
+    loop = session.loop
+    if loop.evaluated_step and not loop.best_metrics:
+        events = [event for event in read_events(session.paths)[0] if (event.get("step") or 0) <= loop.step]
+        loop.best_metrics, loop.metrics_at_best = from_events(events, (loop.best or {}).get("step"))
 
 
 def _repair_links(session: Session) -> None:
@@ -153,6 +163,7 @@ def _apply_own(session: Session, before: Settings, fresh: dict[int, dict[str, ob
 def _forget_standing(loop: LoopState, same_schedule: bool) -> None:
     """What the parent had reached is its own: its best checkpoint does not lie in this run's folder."""
     loop.best, loop.stopping_best, loop.stopping_stale = None, None, 0
+    loop.best_metrics, loop.metrics_at_best = {}, {}
     loop.seconds, loop.findings, loop.diagnosis = 0.0, [], {}
     loop.evaluated_step = loop.step
     if not same_schedule:

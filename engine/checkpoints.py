@@ -151,15 +151,30 @@ def set_link(paths: RunPaths, alias: str, target: str) -> None:
         raise
 
 
-def prune(paths: RunPaths, keep: int, *, protected: frozenset[str] = frozenset({"best", "last"})) -> list[str]:
-    """Delete all but the newest `keep` checkpoints, never the newest nor one that `protected` names.
+PROTECTED = frozenset({"best", "last"})
+"""What pruning leaves, besides the newest."""
+ONLY_BEST = frozenset({"best"})
+
+
+def prunable(paths: RunPaths, keep: int = 0, *, protected: frozenset[str] = PROTECTED) -> list[CheckpointInfo]:
+    """The checkpoints that pruning deletes: all but the newest `keep` and those that `protected` names.
+
+    The newest of all stays too, unless `protected` names another that is there: a run keeps one to go on from.
+    """
+    known = list_checkpoints(paths)
+    sound = {alias for info in known if not info.problem for alias in info.aliases}
+    least = 0 if protected == ONLY_BEST and "best" in sound else 1
+    newest = {info.folder.name for info in known[len(known) - max(least, keep) :]}
+    return [info for info in known if info.folder.name not in newest and not protected & set(info.aliases)]
+
+
+def prune(paths: RunPaths, keep: int, *, protected: frozenset[str] = PROTECTED) -> list[str]:
+    """Delete what `prunable` names.
 
     Returns:
         The names of the folders deleted.
     """
-    known = list_checkpoints(paths)
-    newest = {info.folder.name for info in known[-max(1, keep) :]}
-    gone = [info for info in known if info.folder.name not in newest and not protected & set(info.aliases)]
+    gone = prunable(paths, keep, protected=protected)
     for info in gone:
         _delete(paths, info)
     return [info.folder.name for info in gone]

@@ -7,20 +7,21 @@ as long as modification time, size and inode of the run's state.json, marks.json
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import os
 import struct
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.jsonio import number, write_bytes
-from engine.runs import ALIVE, RUN_ID, Run, RunsFolder, State, derive_status, load_run
+from engine.jsonio import write_bytes
+from engine.rows import Row, flatten, keysets, make_row
+from engine.runs import ALIVE, RUN_ID, RunsFolder, State, derive_status, load_run
+
+__all__ = ["Row", "RunIndex", "flatten", "make_row", "touch"]
 
 SLICE = 250
 """Rows verified by each quick refresh besides the live and touched ones: 10,000 rows are through in 40 refreshes."""
@@ -28,66 +29,6 @@ SAVE_SECONDS = 10.0
 """The least time between two writes of the index by one process."""
 TOUCHED_BYTES = 1 << 16
 _STAMP = struct.Struct("<9q")
-_NOTE_CHARACTERS = 200
-
-_keysets: dict[bytes, tuple[str, ...]] = {}
-"""Content hash to keys: rows of like runs store their values only."""
-
-
-class Row(msgspec.Struct, array_like=True, dict=True, kw_only=True):
-    """What lists show of a run. Times are Unix seconds; `seconds` is the time spent training."""
-
-    run: str
-    experiment: str = ""
-    state: str = "unreadable"
-    """As shown to people: `lost` and `stopping` are derived already."""
-    created: float = 0.0
-    started: float | None = None
-    ended: float | None = None
-    seconds: float = 0.0
-    device: str = ""
-    host: str = ""
-    user: str = ""
-    data: str = ""
-    model: str = ""
-    epoch: float = 0.0
-    total_epochs: float | None = None
-    step: int = 0
-    total_steps: int | None = None
-    samples_per_second: float | None = None
-    seconds_left: float | None = None
-    best: float | None = None
-    best_epoch: float | None = None
-    monitor: str | None = None
-    mode: str | None = None
-    tags: tuple[str, ...] = ()
-    star: bool = False
-    name: str = ""
-    archived: bool = False
-    parent: str | None = None
-    group: str | None = None
-    seed: int = 0
-    cause: str | None = None
-    cause_kind: str | None = None
-    note: str = ""
-    stamp: bytes = b""
-    packed_metrics: bytes = b""
-    packed_settings: bytes = b""
-
-    @functools.cached_property
-    def metrics(self) -> dict[str, float]:
-        """The newest value of each metric, test metrics included."""
-        return _unpack(self.packed_metrics)
-
-    @functools.cached_property
-    def settings(self) -> dict[str, Any]:
-        """The settings that have a value, under dotted keys (`optimizer.lr`); without description and motivation."""
-        return _unpack(self.packed_settings)
-
-    @property
-    def live(self) -> bool:
-        """Whether a worker is at it."""
-        return self.state in ALIVE
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -96,89 +37,6 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 _MAGIC = b"dltui-index-1 " + hashlib.blake2b(repr(Row.__struct_fields__).encode(), digest_size=4).hexdigest().encode()
-
-
-def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of nested tables; lists stay whole, keys without a value are left out."""
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value
-
-
-def _pack(values: Mapping[str, Any]) -> bytes:
-    keys = tuple(values)
-    identity = _keyset_identity(keys)
-    _keysets[identity] = keys
-    try:
-        return identity + msgspec.msgpack.encode(list(values.values()))
-    except (OverflowError, TypeError, UnicodeEncodeError):  # integers beyond 64 bit, foreign types
-        return identity + msgspec.msgpack.encode([ascii(value) for value in values.values()])
-
-
-@functools.lru_cache(4096)
-def _keyset_identity(keys: tuple[str, ...]) -> bytes:
-    return hashlib.blake2b("\0".join(keys).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-def _unpack(packed: bytes) -> dict[str, Any]:
-    if not packed:
-        return {}
-    return dict(zip(_keysets[packed[:8]], msgspec.msgpack.decode(packed[8:]), strict=True))
-
-
-def make_row(run: Run, stamp: bytes = b"") -> Row:
-    """The row of a run as its folder shows it now."""
-    info, state, marks = run.info, run.state, run.marks
-    settings, best = info.settings, state.best or {}
-    return Row(
-        run=run.id,
-        experiment=info.experiment,
-        state=run.status,
-        created=info.created or state.created or 0.0,
-        started=state.started,
-        ended=state.ended,
-        seconds=state.seconds,
-        device=state.device or str(info.device.get("name") or info.device.get("kind") or ""),
-        host=state.host or info.host,
-        user=info.user,
-        data=_name(settings.get("data")),
-        model=_name(settings.get("model")),
-        epoch=state.epoch,
-        total_epochs=state.total_epochs,
-        step=state.step,
-        total_steps=state.total_steps,
-        samples_per_second=state.samples_per_second,
-        seconds_left=state.seconds_left,
-        best=number(best["value"]) if "value" in best else None,
-        best_epoch=number(best["epoch"]) if "epoch" in best else None,
-        monitor=_text(best.get("monitor")),
-        mode=_text(best.get("mode")),
-        tags=tuple(marks.tags if run.paths.marks.exists() else info.tags),
-        star=marks.star,
-        name=marks.name,
-        archived=marks.archived,
-        parent=info.parent,
-        group=info.group,
-        seed=info.seed,
-        cause=state.cause or ("; ".join(run.problems) or None),
-        cause_kind=state.cause_kind,
-        note=info.note[:_NOTE_CHARACTERS],
-        stamp=stamp,
-        packed_metrics=_pack({name: number(value) for name, value in state.metrics.items()}),
-        packed_settings=_pack(
-            {key: value for key, value in flatten(settings) if key not in ("description", "motivation")}
-        ),
-    )
-
-
-def _name(table: Any) -> str:
-    return str(table.get("name", "")) if isinstance(table, dict) else ""
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
 
 
 def touch(runs: RunsFolder, run_id: str) -> None:
@@ -270,7 +128,7 @@ class RunIndex:
             stored = msgspec.msgpack.decode(payload, type=_Stored)
         except msgspec.DecodeError:
             return []
-        _keysets.update(stored.keysets)
+        keysets.update(stored.keysets)
         return stored.rows
 
     def _watch_loaded(self) -> None:
@@ -379,13 +237,17 @@ class RunIndex:
             return
         self._saved = now
         rows = list(self._known().values())
-        used = {packed[:8] for row in rows for packed in (row.packed_metrics, row.packed_settings) if packed}
-        payload = msgspec.msgpack.encode(_Stored({identity: _keysets[identity] for identity in used}, rows))
+        used = {packed[:8] for row in rows for packed in _packed(row) if packed}
+        payload = msgspec.msgpack.encode(_Stored({identity: keysets[identity] for identity in used}, rows))
         content = _MAGIC + zlib.crc32(payload).to_bytes(4, "little") + payload
         with contextlib.suppress(OSError):  # a read-only folder: the index stays in memory
             self._path.parent.mkdir(exist_ok=True)
             write_bytes(self._path, content)
             self._dirty = False
+
+
+def _packed(row: Row) -> tuple[bytes, ...]:
+    return row.packed_metrics, row.packed_settings, row.packed_bests, row.packed_at_best
 
 
 def _restless(row: Row) -> bool:

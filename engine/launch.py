@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from engine import leases, locks, provenance
 from engine.control import request_checkpoint, stop
@@ -59,6 +58,8 @@ class LaunchRequest:
     """The headless command that does the same; put together from the rest when empty."""
     environment: Mapping[str, str] | None = None
     """The variables captured when the run was queued; the present ones when None."""
+    notify: str | None = None
+    """Where the supervisor tells of the end: a webhook's URL, or empty for what the person's settings name."""
 
 
 def launch(runs: RunsFolder, request: LaunchRequest, *, worker: str = WORKER) -> RunPaths:
@@ -119,8 +120,8 @@ def command(request: LaunchRequest) -> list[str]:
     if request.argv:
         return list(request.argv)
     words = ["engine", "train", request.experiment]
-    for key, value in sorted(_overrides(request).items()):
-        words += ["-s", f"{key}={_written(value)}"]
+    for override in _overrides(request):
+        words += ["-s", override]
     if request.device and request.device != request.settings.device:
         words += ["--device", request.device]
     if request.parent:
@@ -146,6 +147,10 @@ def write_folder(
     if tags:
         write_marks(paths, Marks(tags=tags))
     write_notes(paths, request)
+    if request.notify is not None:
+        from engine.notices import ask_supervisor
+
+        ask_supervisor(paths, request.notify)
     state = State(state="queued", host=hostname(), boot_id=boot_id(), device=device.name, created=created)
     write_state(paths, state)
     settings = plain(request.settings)
@@ -199,21 +204,16 @@ def _fingerprint(request: LaunchRequest) -> str | None:
         return None  # the worker will say what is wrong with the data
 
 
-def _overrides(request: LaunchRequest) -> dict[str, Any]:
-    """What was changed of the experiment's own settings: dotted key to value."""
+def _overrides(request: LaunchRequest) -> tuple[str, ...]:
+    """What was changed of the experiment's own settings, as `-s` takes it."""
     from engine import experiments
+    from engine.changes import changed, overrides
 
     try:
         file = experiments.load(experiments.find_file(None, request.folder))
-        base = experiments.flatten(experiments.resolve(file, request.experiment))
+        base = experiments.resolve(file, request.experiment)
     except EngineError:
-        base = experiments.flatten(Settings())  # the experiment is gone: say everything
-    mine = experiments.flatten(request.settings)
-    return {key: value for key, value in mine.items() if base.get(key) != value and value is not None}
-
-
-def _written(value: Any) -> str:
-    """A value as `-s` reads it."""
-    import json
-
-    return value if isinstance(value, str) else json.dumps(plain(value))
+        base = Settings()  # the experiment is gone: say everything
+    found = changed(base, request.settings, request.folder)
+    names = {key: value for key, value in found.items() if key.endswith(".name")}
+    return overrides({**names, **dict(sorted(found.items()))})

@@ -30,6 +30,10 @@ class LoopState:
     """Early stopping: evaluations since then."""
     metrics: dict[str, float] = field(default_factory=dict)
     """The newest value of each metric."""
+    best_metrics: dict[str, float] = field(default_factory=dict)
+    """The best value of each metric over all evaluations."""
+    metrics_at_best: dict[str, float] = field(default_factory=dict)
+    """The value of each metric at the evaluation that `best` tells of."""
     loss_sum: float = 0.0
     """Sum of the batch losses since the last evaluation, with their count: the train loss the diagnosis sees."""
     accuracy_sum: float = 0.0

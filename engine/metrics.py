@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.scores import smaller_is_better
+
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -104,5 +106,4 @@ def is_better(value: float, than: float | None, mode: str, min_delta: float = 0.
 
 def mode_of(metric: str) -> str:
     """Whether more of a metric is better ("max") or less of it ("min"), by its name."""
-    lower = ("loss", "error", "perplexity", "bits_per_character", "cer", "wer", "rmse", "mae")
-    return "min" if metric.rpartition("/")[2].endswith(lower) else "max"
+    return "min" if smaller_is_better(metric) else "max"

@@ -64,6 +64,8 @@ class Progress:
             seconds_left=self._seconds_left(now),
             best=loop.best,
             metrics=dict(loop.metrics),
+            best_metrics=dict(loop.best_metrics),
+            metrics_at_best=dict(loop.metrics_at_best),
             seconds=loop.seconds,
         )
 

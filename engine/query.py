@@ -3,102 +3,26 @@
     val/accuracy > 0.9 and optimizer.name == 'SGD' and age < 7d
     state in (failed, lost) or tag == 'paper' or not (name ~ 'lstm')
 
-Comparisons: > >= < <= == != ~ (contains, in any case) and `in (…)`. A key that a run lacks compares false.
+Comparisons: > >= < <= == != ~ (contains, in any case) and `in (…)`. A key that a run lacks compares false. A key that
+holds other characters than a word may is written in backticks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
-import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
-from engine.errors import UsageError, nearest
-from engine.index import Row
+from engine.query_words import CONSTANTS, QueryError, Token, tokens
+from engine.row_keys import Getter, getter
+from engine.rows import Row
 
 Test = Callable[[Row, float], bool]
-Getter = Callable[[Row, float], Any]
 
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DEEPEST = 60
-_TOKEN = re.compile(
-    r"""\s*(?:
-        (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>[smhdw%])?(?![\w./%-])
-      | (?P<word>[^\W\d][\w./%-]*|\d[\w./%-]*)
-      | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
-      | (?P<operator>>=|<=|==|!=|!~|=|~|>|<|\(|\)|,)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-_WORDS = {"and", "or", "not", "in"}
-_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "nan": math.nan, "inf": math.inf}
-
-_FIXED: dict[str, Getter] = {
-    "run": lambda row, now: row.run,
-    "experiment": lambda row, now: row.experiment,
-    "state": lambda row, now: row.state,
-    "status": lambda row, now: row.state,
-    "tag": lambda row, now: row.tags,
-    "tags": lambda row, now: row.tags,
-    "name": lambda row, now: row.name or row.experiment,
-    "age": lambda row, now: now - (row.started or row.created) if row.created else None,
-    "started": lambda row, now: row.started,
-    "created": lambda row, now: row.created,
-    "ended": lambda row, now: row.ended,
-    "star": lambda row, now: row.star,
-    "archived": lambda row, now: row.archived,
-    "device": lambda row, now: row.device,
-    "host": lambda row, now: row.host,
-    "user": lambda row, now: row.user,
-    "seconds": lambda row, now: row.seconds,
-    "time": lambda row, now: row.seconds,
-    "epoch": lambda row, now: row.epoch,
-    "step": lambda row, now: row.step,
-    "best": lambda row, now: row.best,
-    "best_epoch": lambda row, now: row.best_epoch,
-    "monitor": lambda row, now: row.monitor,
-    "parent": lambda row, now: row.parent,
-    "group": lambda row, now: row.group,
-    "seed": lambda row, now: row.seed,
-    "cause": lambda row, now: row.cause,
-    "note": lambda row, now: row.note,
-    "data": lambda row, now: row.data,
-    "model": lambda row, now: row.model,
-}
-KEYS = tuple(_FIXED)
-"""The keys every run has; besides them each metric and each setting is a key."""
-
-_TABLES = ("optimizer", "train", "model", "data", "scheduler", "loss", "checkpoint", "evaluate")
-
-
-def getter(key: str) -> Getter:
-    """How to take `key` from a row: a fixed key, a metric (`val/accuracy`), a setting (`optimizer.lr`, or `lr`)."""
-    if key in _FIXED:
-        return _FIXED[key]
-    if "/" in key:
-        return lambda row, now: row.metrics.get(key)
-    if "." in key:
-        return lambda row, now: row.settings.get(key)
-    dotted = [f"{table}.{key}" for table in _TABLES]
-
-    def short(row: Row, now: float) -> Any:
-        settings = row.settings
-        found = settings.get(key, next((settings[name] for name in dotted if name in settings), None))
-        return row.metrics.get(key) if found is None else found
-
-    return short
-
-
-def lacking(key: str, rows: Sequence[Row]) -> str | None:
-    """What is nearest to a key that none of `rows` has, as a hint; None for one that a run has or might have."""
-    take = getter(key)
-    if key in KEYS or not rows or any(take(row, 1.0) is not None for row in rows):
-        return None
-    return nearest(key, sorted({*KEYS, *(name for row in rows for name in (*row.metrics, *row.settings))}))
 
 
 @dataclass(frozen=True)
@@ -106,8 +30,8 @@ class Query:
     """A parsed query."""
 
     text: str
-    keys: frozenset[str]
-    """The keys it asks for."""
+    keys: Mapping[str, int]
+    """The keys it asks for, each with the characters before it."""
     _test: Test = field(repr=False, compare=False)
 
     def matches(self, row: Row, now: float | None = None) -> bool:
@@ -119,18 +43,9 @@ def parse(text: str) -> Query:
     """Read a query; an empty one matches every run.
 
     Raises:
-        UsageError: it cannot be read; the message shows where.
+        QueryError: it cannot be read; the message shows where.
     """
     return _Parser(text).parse()
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    """word | key-word | value | operator | end"""
-    value: Any
-    start: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -138,58 +53,31 @@ class _Operand:
     get: Getter
     constant: bool
     value: Any
-    token: _Token
+    token: Token
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = self._scan()
+        self._tokens = tokens(text)
         self._at = 0
         self._depth = 0
-        self._keys: set[str] = set()
+        self._keys: dict[str, int] = {}
 
     def parse(self) -> Query:
         if self._peek.kind == "end":
-            return Query(self._text, frozenset(), lambda row, now: True)
+            return Query(self._text, {}, lambda row, now: True)
         test = self._either()
         if self._peek.kind != "end":
             hint = "write a key, a comparison and a value, joined by `and` or `or`"
             self._fail(f"{self._peek.text!r} is not expected here", hint)
-        return Query(self._text, frozenset(self._keys), test)
-
-    def _scan(self) -> list[_Token]:
-        tokens, at = [], 0
-        while self._text[at:].strip():
-            match = _TOKEN.match(self._text, at)
-            if match is None:
-                at += len(self._text[at:]) - len(self._text[at:].lstrip())
-                quote = self._text[at] in "'\""
-                self._fail("this quotation has no end" if quote else f"{self._text[at]!r} means nothing here", at=at)
-            tokens.append(self._token(match))
-            at = match.end()
-        return [*tokens, _Token("end", None, len(self._text), "the end")]
-
-    def _token(self, match: re.Match[str]) -> _Token:
-        kind = next(name for name in ("number", "word", "text", "operator") if match[name] is not None)
-        start, shown = match.start(kind), match[kind]
-        if kind == "number":
-            unit = match["unit"]
-            factor = 0.01 if unit == "%" else _UNITS.get(unit or "s", 1.0)
-            return _Token("value", float(shown) * factor, start, shown + (unit or ""))
-        if kind == "text":
-            return _Token("value", re.sub(r"\\(.)", r"\1", shown[1:-1], flags=re.DOTALL), start, shown)
-        if kind == "operator":
-            return _Token("operator", "==" if shown == "=" else shown, start, shown)
-        if shown.lower() in _WORDS:
-            return _Token("key-word", shown.lower(), start, shown)
-        return _Token("word", shown, start, shown)
+        return Query(self._text, self._keys, test)
 
     @property
-    def _peek(self) -> _Token:
+    def _peek(self) -> Token:
         return self._tokens[self._at]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._tokens[self._at]
         self._at = min(self._at + 1, len(self._tokens) - 1)
         return token
@@ -200,10 +88,8 @@ class _Parser:
             return True
         return False
 
-    def _fail(self, message: str, hint: str = "", at: int | None = None) -> NoReturn:
-        column = self._peek.start if at is None else at
-        line = re.sub(r"[\s\x00-\x1f\x7f-\x9f]", " ", self._text)
-        raise UsageError(f"query, column {column + 1}: {message}\n  {line}\n  {' ' * column}^", hint=hint)
+    def _fail(self, message: str, hint: str = "") -> NoReturn:
+        raise QueryError(message, self._text, self._peek.start, hint=hint)
 
     def _either(self) -> Test:
         tests = [self._both()]
@@ -285,15 +171,15 @@ class _Parser:
             what = "a key such as val/accuracy, state or optimizer.lr" if left else "a value"
             self._fail(f"{what} is expected before {token.text!r}" if token.kind != "end" else f"{what} is missing")
         self._take()
-        if not left and token.value.lower() in _CONSTANTS:
-            return _constant(_CONSTANTS[token.value.lower()], token)
-        if not left and "/" not in token.value:
+        if not left and not token.quoted and token.value.lower() in CONSTANTS:
+            return _constant(CONSTANTS[token.value.lower()], token)
+        if not left and not token.quoted and "/" not in token.value:
             return _constant(token.value, token)  # state == failed: a word on the right is text
-        self._keys.add(token.value)
+        self._keys.setdefault(token.value, token.start)
         return _Operand(getter(token.value), False, None, token)
 
 
-def _constant(value: Any, token: _Token) -> _Operand:
+def _constant(value: Any, token: Token) -> _Operand:
     return _Operand(lambda row, now: value, True, value, token)
 
 
@@ -363,25 +249,3 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "!~": lambda a, b: a is not None and not _contains(a, b),
 }
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
-
-
-def sort_rows(rows: Sequence[Row], key: str, descending: bool = False) -> list[Row]:
-    """`rows` by the value of `key` (a key of the query language); those without one, or with NaN, come last."""
-    take, now = getter(key), time.time()
-    numbers: list[tuple[float, Row]] = []
-    texts: list[tuple[str, Row]] = []
-    rest: list[Row] = []
-    for row in rows:
-        value = take(row, now)
-        if isinstance(value, (int, float)):
-            if value == value:
-                numbers.append((value, row))
-            else:
-                rest.append(row)
-        elif value is None or value == "" or value == ():
-            rest.append(row)
-        else:
-            texts.append((", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value), row))
-    numbers.sort(key=lambda pair: pair[0], reverse=descending)
-    texts.sort(key=lambda pair: pair[0].casefold(), reverse=descending)
-    return [row for _, row in numbers] + [row for _, row in texts] + rest

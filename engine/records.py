@@ -136,6 +136,10 @@ class State(msgspec.Struct, kw_only=True):
     """{"monitor": "val/accuracy", "mode": "max", "value": 0.91, "epoch": 38, "step": 1900}"""
     metrics: dict[str, Any] = msgspec.field(default_factory=dict)
     """The newest value of each metric, test metrics included once there are any."""
+    best_metrics: dict[str, Any] | None = None
+    """The best value of each metric over all evaluations; None where a version before this one wrote the file."""
+    metrics_at_best: dict[str, Any] | None = None
+    """The value of each metric at the evaluation that `best` tells of."""
     created: float | None = None
     started: float | None = None
     updated: float | None = None

@@ -17,6 +17,7 @@ from pathlib import Path
 from engine.errors import NotFoundError, RunError, nearest
 from engine.events import append_event, read_events
 from engine.jsonio import write_bytes
+from engine.locks import lock_run
 from engine.records import (
     ALIVE,
     ENDED,
@@ -53,6 +54,7 @@ __all__ = [
     "finite_metrics",
     "is_alive",
     "load_run",
+    "locked",
     "read_events",
     "write_marks",
     "write_state",
@@ -71,7 +73,7 @@ class RunsFolder:
 
     @property
     def own(self) -> Path:
-        """Index, queue, views, cached summaries: all rebuildable but the queue."""
+        """Index, cached summaries, saved views: all rebuildable but the views."""
         return self.root / ".dltui"
 
     def paths(self, run_id: str) -> RunPaths:
@@ -83,8 +85,12 @@ class RunsFolder:
         return _ids(self.root)
 
     def trashed(self) -> list[str]:
-        """Ids of the runs in the trash, oldest first."""
-        return _ids(self.trash)
+        """Ids of the runs in the trash, oldest first; a link counts even where it leads nowhere from in there."""
+        return _ids(self.trash, links=True)
+
+    def trashed_paths(self, run_id: str) -> RunPaths:
+        """The paths of a run in the trash."""
+        return RunPaths(self.trash / run_id)
 
     def find(self, run_id: str) -> Run:
         """The run with this id.
@@ -109,7 +115,7 @@ class RunsFolder:
         """
         try:
             self.own.mkdir(parents=True, exist_ok=True)
-            with _locked(self.own / "ids.lock"):
+            with locked(self.own / "ids.lock"):
                 return self._take_next()
         except OSError as error:
             raise RunError(
@@ -148,19 +154,18 @@ class RunsFolder:
             NotFoundError: there is no such run.
             RunError: it is alive or starred, of a newer version or another user, or cannot be moved.
         """
-        run = self.find(run_id)
-        if run.status in ALIVE:
-            raise RunError(f"{run_id} is {run.status}", hint=f"engine stop {run_id}")
-        if run.marks.star:
-            raise RunError(f"{run_id} is starred, which protects it", hint=f"engine mark {run_id} --no-star")
-        if run.info.format > FORMAT or (reason := foreign(run.paths)):
-            raise RunError(run.read_only_reason or reason)
-        self._move(run.paths.folder, self.trash / run_id)
+        check_removable(self.find(run_id))
+        lock = lock_run(self.paths(run_id))
+        try:
+            check_removable(self.find(run_id))  # it may have been resumed or starred since the first look
+            self._move(self.root / run_id, self.trash / run_id)
+        finally:
+            os.close(lock)
 
     def _move(self, source: Path, target: Path) -> None:
         try:
             target.parent.mkdir(exist_ok=True)
-            if target.exists():
+            if os.path.lexists(target):
                 raise RunError(f"{target} is in the way", hint="move it aside")
             source.rename(target)
         except OSError as error:
@@ -201,8 +206,22 @@ class RunsFolder:
         return len(ids)
 
 
+def check_removable(run: Run) -> None:
+    """Make sure that a run may go to the trash.
+
+    Raises:
+        RunError: it is alive, queued or starred, or of a newer version or another user.
+    """
+    if run.status in ALIVE or run.status == "queued":
+        raise RunError(f"{run.id} is {run.status}", hint=f"engine stop {run.id}")
+    if run.marks.star:
+        raise RunError(f"{run.id} is starred, which protects it", hint=f"engine mark {run.id} --no-star")
+    if run.info.format > FORMAT or (reason := foreign(run.paths)):
+        raise RunError(run.read_only_reason or reason)
+
+
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock on `path`; on a file system without locks, go on without."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -216,10 +235,14 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _ids(folder: Path) -> list[str]:
+def _ids(folder: Path, *, links: bool = False) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if RUN_ID.fullmatch(entry.name) and _is_folder(entry)]
+            names = [
+                entry.name
+                for entry in entries
+                if RUN_ID.fullmatch(entry.name) and (_is_folder(entry) or (links and entry.is_symlink()))
+            ]
     except OSError:
         return []
     return sorted(names, key=lambda name: int(name[1:]))

@@ -22,6 +22,8 @@ from engine.locks import LEASE_VARIABLE, LOCK_VARIABLE, write_lock_holder
 from engine.processes import boot_id, hostname, process_start
 from engine.runs import ENDED, RunPaths, State, load_run, write_state
 
+NOTIFY = "notify.json"
+"""In the `control` folder: somebody wants to be told of the end."""
 CAUSE_LIMIT = 2_000
 """Characters of a message kept in state.json."""
 
@@ -320,7 +322,16 @@ def main(argv: list[str]) -> int:
         )
         return 2
     Supervisor(RunPaths(folder), module, lock, lease).run()
+    _tell(RunPaths(folder))
     return 0
+
+
+def _tell(paths: RunPaths) -> None:
+    """Send the notice of the end where it was asked for; what it takes is imported only then."""
+    if (paths.control / NOTIFY).exists():
+        from engine.notices import tell_if_asked
+
+        tell_if_asked(paths)
 
 
 if __name__ == "__main__":

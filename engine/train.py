@@ -8,6 +8,7 @@ import time
 from engine import checkpoint
 from engine.checkpoints import epoch_alias, prune, set_link
 from engine.evaluation_file import Moment, evaluation_content, store_evaluation
+from engine.extremes import keep_best
 from engine.measure import measure
 from engine.metrics import is_better, mode_of
 from engine.parts import prefix_of
@@ -218,6 +219,7 @@ class Training:
         """An event with the newest train metrics and those of a split; also where no split is evaluated."""
         session, loop = self.session, self.loop
         train = {key: value for key, value in loop.metrics.items() if key.startswith("train/")}
+        keep_best(loop.best_metrics, {**train, **metrics})
         append_event(
             session.paths,
             "evaluated",
@@ -246,6 +248,7 @@ class Training:
                 "epoch": session.epochs_done,
                 "step": loop.step,
             }
+            loop.metrics_at_best = {key: loop.metrics[key] for key in loop.best_metrics if key in loop.metrics}
             self._improved = True
             append_event(
                 session.paths,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from datetime import datetime
 
 import pytest
@@ -10,8 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
+from engine.grouping import group_rows
 from engine.index import Row, make_row
-from engine.query import lacking, parse, sort_rows
+from engine.ordering import order_rows, parse_orders, sort_rows
+from engine.query import parse
+from engine.query_words import QueryError
+from engine.row_keys import getter, lacking, values_in
 from engine.runs import Marks, Run, RunInfo, RunPaths, State
 
 NOW = 1_000_000.0
@@ -178,3 +183,70 @@ def test_a_key_that_no_run_has_is_told_with_the_nearest() -> None:
     assert lacking("val/accuracy", rows) is None
     assert lacking("parent", rows) is None, "a key of every run"
     assert lacking("anything", []) is None
+
+
+def test_a_key_may_stand_in_backticks_and_a_quoted_word_is_text() -> None:
+    odd = row("e0001", metrics={"my metric": 0.5, "val/accuracy": 0.9}, settings_={"model": {"name": "true"}})
+    assert parse("`my metric` > 0.4").matches(odd, NOW)
+    assert not parse("`my metric` > 0.6").matches(odd, NOW)
+    assert parse("model.name == 'true'").matches(odd, NOW)
+    with pytest.raises(QueryError) as caught:
+        parse("`my metric > 1")
+    assert caught.value.column == 0
+    assert "no end" in caught.value.problem
+
+
+def test_an_error_knows_its_column_and_keys_know_theirs() -> None:
+    with pytest.raises(QueryError) as caught:
+        parse("state == failed and > 3")
+    assert (caught.value.column, caught.value.problem) == (20, caught.value.problem)
+    assert parse("lr > 1 and not (val/loss < lr)").keys == {"lr": 0, "val/loss": 16}
+
+
+def test_several_orders_come_one_after_the_other() -> None:
+    rows = [
+        row(f"e000{n}", metrics={"val/accuracy": accuracy, "val/loss": loss}, settings_={"optimizer": {"name": name}})
+        for n, name, accuracy, loss in ((1, "SGD", 0.5, 0.1), (2, "Adam", 0.5, 0.3), (3, "SGD", 0.9, 0.2),
+                                        (4, "Adam", 0.9, 0.4), (5, "Adam", 0.5, 0.1))
+    ]  # fmt: skip
+
+    def ids(text: str) -> str:
+        return "".join(r.run[-1] for r in order_rows(rows, parse_orders(text, rows)))
+
+    assert ids("optimizer.name,val/accuracy,val/loss") == "45231"
+    assert ids("-optimizer.name,val/accuracy,-val/loss") == "31425"
+    assert ids("val/accuracy") == "34125", "those alike stay as they stood"
+    assert ids("-val/accuracy") == "12534"
+    assert ids(" , ") == "12345"
+
+
+def test_many_values_at_once_are_those_taken_one_by_one() -> None:
+    rows = [row(f"e000{n}", settings_=table) for n, table in enumerate(
+        ({"optimizer": {"lr": 0.1}}, {"lr": 3}, {"train": {"epochs": 2}}, {"loss": {"lr": 1}, "optimizer": {"lr": 2}}),
+        start=1)]  # fmt: skip
+    for key in ("lr", "optimizer.lr", "epochs", "val/accuracy", "val/loss:best", "state", "nothing", "x/y", "tags"):
+        assert [getter(key)(r, NOW) for r in rows] == [
+            pytest.approx(value, nan_ok=True) if isinstance(value, float) else value
+            for value in values_in(rows, key, NOW)
+        ], key
+    assert values_in(rows, "lr", NOW) == [0.1, 3, None, 2]
+
+
+def test_groups_tell_count_mean_deviation_and_best() -> None:
+    rows = [
+        row(f"e000{n}", metrics={"val/loss": loss}, settings_={"optimizer": {"name": name}}, tags=tags)
+        for n, name, loss, tags in ((1, "SGD", 0.4, ["a", "b"]), (2, "Adam", 0.1, []), (3, "SGD", 0.2, ["b"]),
+                                    (4, "SGD", math.nan, ["a"]))
+    ]  # fmt: skip
+    sgd, adam = group_rows(rows, ["optimizer.name"], "val/loss")
+    assert (sgd.values, [r.run for r in sgd.rows]) == (("SGD",), ["e0001", "e0003", "e0004"])
+    assert sgd.figure is not None
+    assert (sgd.figure.count, sgd.figure.best, sgd.figure.best_run) == (2, 0.2, "e0003")
+    assert sgd.figure.mean == pytest.approx(0.3)
+    assert sgd.figure.deviation == pytest.approx(statistics.stdev([0.4, 0.2]))
+    assert adam.figure is not None
+    assert adam.figure.deviation is None, "of one run"
+    by_tag = group_rows(rows, ["tag"], "val/loss")
+    assert [(g.values, len(g.rows)) for g in by_tag] == [(("a",), 2), (("b",), 2), ((None,), 1)]
+    assert [g.values for g in group_rows(rows, ["tag", "optimizer.name"])][:2] == [("a", "SGD"), ("b", "SGD")]
+    assert group_rows([], ["tag"]) == []

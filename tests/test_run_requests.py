@@ -90,10 +90,12 @@ async def test_a_finished_run_goes_on_for_longer(runs: Path, monkeypatch: pytest
     monkeypatch.setattr("engine.resume.resume", lambda runs, run_id, grow=(): calls.append((run_id, grow)))
     async with opened(runs) as (pilot, _):
         await press(pilot, "r")
+        await seen(pilot, "Resume e0001?", "this run goes on", "a new run from its best")
+        await press(pilot, "enter")
         await seen(pilot, "reached train.epochs = 10")
         await press(pilot, "backspace", "backspace", "1", "0", "enter")
         await seen(pilot, "give a larger number")
-        await press(pilot, "r", "enter")
+        await press(pilot, "r", "enter", "enter")
         await until(pilot, lambda: calls)
     assert calls == [("e0001", ("train.epochs=20",))]
 

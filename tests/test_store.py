@@ -14,6 +14,7 @@ from tui import marking
 from tui.details import draw, read, summary_lines
 from tui.launching import Order, check, command_line
 from tui.preferences import Preferences
+from tui.run_view import Order as By
 from tui.run_view import View, apply
 from tui.store import Store
 from tui.theme import _plain_inks
@@ -106,18 +107,19 @@ def test_words_queries_and_what_is_neither(store: Store) -> None:
     words = apply(rows, View(filter="DIGITS finished"))
     assert words.plain
     assert {(row.experiment, row.state) for row in words.rows} <= {("digits-mlp", "finished")}
-    query = apply(rows, View(filter="best > 0.5", sort="best"))
+    query = apply(rows, View(filter="best > 0.5", orders=(By("best"),)))
     assert [row.best for row in query.rows] == sorted((r.best for r in rows if (r.best or 0) > 0.5), reverse=True)
     broken = apply(rows, View(filter="best > > 1"))
-    assert "column" in broken.error
+    assert broken.error is not None
+    assert broken.error.column == 7
     assert len(broken.rows) == len(rows)
 
 
 def test_sorting_by_the_same_key_turns_round_and_losses_begin_at_the_least() -> None:
     view = View().sorted_by("val/accuracy")
-    assert view.descending
-    assert not view.sorted_by("val/accuracy").descending
-    assert not view.sorted_by("val/loss").descending
+    assert view.first.descending
+    assert not view.sorted_by("val/accuracy").first.descending
+    assert not view.sorted_by("val/loss").first.descending
 
 
 def test_archived_runs_are_out_of_the_way(store: Store, world: Path) -> None:

@@ -24,10 +24,11 @@ from tests.helpers import ROOT
 from tests.tui_world import EXPERIMENTS, gone, make_app, make_world, opened, screen_text, seen, until
 from tui import theme
 from tui.preferences import Preferences
-from tui.screens.confirm import ChoiceScreen, ConfirmScreen
+from tui.screens.confirm import ConfirmScreen
 from tui.screens.experiments import ExperimentsScreen
 from tui.screens.help import HelpScreen, sections
 from tui.screens.launch import LaunchScreen
+from tui.screens.run_order import SortScreen
 from tui.screens.runs import RunsScreen
 from tui.widgets.footer import Footer, choose_hints, hints
 from tui.widgets.line_list import LineList
@@ -294,10 +295,10 @@ async def test_the_filter_takes_words_and_queries_and_tells_of_mistakes(world: P
         field.value = "state == finished and best > 0.1"
         await until(pilot, lambda: {row.state for row in pilot.app.screen.listing.items} == {"finished"})
         field.value = "best > > 3"
-        await seen(pilot, "query, column 8")
+        await seen(pilot, "^ column 8")
         field.value = "digits"
         await until(pilot, lambda: {row.experiment for row in pilot.app.screen.listing.items} == {"digits-mlp"})
-        await gone(pilot, "query, column")
+        await gone(pilot, "^ column")
         field.value = "nosuchword"
         await seen(pilot, "No run fits nosuchword", "esc shows all")
         await pilot.press("escape")
@@ -307,8 +308,8 @@ async def test_the_filter_takes_words_and_queries_and_tells_of_mistakes(world: P
 async def test_sorting_by_choice_turns_round_and_by_a_click(world: Path) -> None:
     async with opened(world) as pilot:
         await pilot.press("2", "s")
-        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
-        await pilot.press("b")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SortScreen))
+        await pilot.press("b", "enter")
         await seen(pilot, "by best")
         runs = pilot.app.screen.listing
         values = [row.best for row in runs.items]
@@ -348,7 +349,7 @@ async def test_one_run_goes_to_the_trash_at_once_several_after_asking(world: Pat
         assert "e0012" in runs.ids()
         await pilot.press("home", "space", "space", "space", "d")
         await until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
-        await seen(pilot, "Move 3 runs", "1 of them are starred")
+        await seen(pilot, "Move 3 runs", "1 starred will stay")
         await pilot.press("n")
         assert len(runs.ids()) == 12
         await pilot.press("d", "y")
@@ -452,7 +453,7 @@ async def test_the_palette_finds_actions_experiments_and_runs(world: Path) -> No
         await pilot.press(*"launch digits-sgd")
         await seen(pilot, "Launch digits-sgd")
         await pilot.press("escape", "ctrl+p", *"e0007")
-        await seen(pilot, "e0007", "Open this run")
+        await seen(pilot, "Open e0007")
         await pilot.press("down", "enter")
         await until(pilot, lambda: type(pilot.app.screen).__name__ == "RunScreen")
 

@@ -79,8 +79,42 @@ def test_runs(snap_compare: Compare, world: Path, size: tuple[int, int]) -> None
     assert snap_compare(make_app(world), terminal_size=size, run_before=keys("2", "down", "space"))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 34), (200, 60)])
+def test_runs_in_groups(snap_compare: Compare, world: Path, size: tuple[int, int]) -> None:
+    pressed = ("2", "b", *"optimizer.na", "enter", "s", *"state", "space", "ctrl+u", *"val/accuracy:best", "space",
+               "enter", "down", "z")  # fmt: skip
+    assert snap_compare(make_app(world), terminal_size=size, run_before=keys(*pressed))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)])
+def test_choosing_columns(snap_compare: Compare, world: Path, size: tuple[int, int]) -> None:
+    pressed = ("2", "C", *"val/acc", "enter", "down", "enter", "tab", "K", "plus")
+    assert snap_compare(make_app(world), terminal_size=size, run_before=keys(*pressed))
+
+
+def test_a_query_being_typed(snap_compare: Compare, world: Path) -> None:
+    pressed = ("2", "slash", *"best > 0.1 and optimizer.name == ")
+    assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys(*pressed))
+
+
+def test_an_error_in_a_query(snap_compare: Compare, world: Path) -> None:
+    pressed = ("2", "slash", *"best > 0.1 and > 3")
+    assert snap_compare(make_app(world), terminal_size=(80, 24), run_before=keys(*pressed))
+
+
 def test_launch(snap_compare: Compare, world: Path) -> None:
     assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("enter"))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)])
+def test_actions(snap_compare: Compare, world: Path, size: tuple[int, int]) -> None:
+    assert snap_compare(make_app(world), terminal_size=size, run_before=keys("2", "down", "colon"))
+
+
+def test_run_again(snap_compare: Compare, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "on another commit: 1f2e3d4c5b now, a1b2c3d4e5 when e0013 ran"
+    monkeypatch.setattr("tui.screens.launch.rerun_differences", lambda store, run: (said,))
+    assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("2", "down", "R"))
 
 
 def test_devices(snap_compare: Compare, world: Path) -> None:

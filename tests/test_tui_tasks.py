@@ -18,6 +18,7 @@ from tui import details
 from tui.launching import Order, check
 from tui.messages import DataSummarised
 from tui.run_view import BEST, TEST, View, apply
+from tui.run_view import Order as By
 
 FOLDS = """
 [experiments.digits-folds]
@@ -64,7 +65,7 @@ async def test_the_list_of_runs_says_what_their_scores_are_of(world: Path) -> No
         shown = await seen(pilot, "metric", "rmse", "cer", "accuracy")
         row = next(line for line in shown.splitlines() if "regression" in line)
         assert row.split()[4:8] == ["finished", "rmse", "10,315", "10,315"]
-        await press(pilot, "s", "x")
+        await press(pilot, "s", *"test", "enter")
         await seen(pilot, "by test")
         runs = pilot.app.screen.listing
         await until(pilot, lambda: [item.run for item in runs.items][-1] == "e0003")
@@ -82,13 +83,13 @@ async def test_sorted_by_a_score_the_better_run_of_the_same_metric_is_first(worl
     async with opened(world) as pilot:
         rows = pilot.app.snapshot.rows
     for key in (BEST, TEST):
-        order = {down: [row.run for row in apply(rows, View(sort=key, descending=down)).rows] for down in (True, False)}
+        order = {down: [row.run for row in apply(rows, View(orders=(By(key, down),))).rows] for down in (True, False)}
         classifiers = sorted(("e0001", "e0004"), key=lambda run: -_value(rows, run, key))
         assert order[True] == [*classifiers, "e0002", "e0005", "e0003"] or key == BEST
         assert [run for run in order[True] if run in ("e0002", "e0005")] == ["e0002", "e0005"]
         assert [run for run in order[False] if run in ("e0002", "e0005")] == ["e0005", "e0002"]
-    assert View().sorted_by("val/cer").descending is False
-    assert View().sorted_by("val/r2").descending is True
+    assert View().sorted_by("val/cer").first.descending is False
+    assert View().sorted_by("val/r2").first.descending is True
 
 
 def _value(rows: Any, run: str, key: str) -> float:

@@ -13,6 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from tui.ends import Teller
 from tui.key_order import KeyOrder
 from tui.messages import SnapshotTaken
 from tui.preferences import Preferences
@@ -20,6 +21,7 @@ from tui.store import DEVICE_SECONDS, Snapshot, Store
 from tui.terminal import terminal_is_gone
 from tui.text import safe
 from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
+from tui.undo import UndoStack
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -104,6 +106,17 @@ class DltuiApp(App[None]):
             id="app.suspend",
             tooltip="Go to the shell; `fg` comes back",
         ),
+        Binding(
+            "ctrl+p",
+            "command_palette",
+            "commands",
+            show=False,
+            key_display="^p",
+            priority=True,
+            id="app.commands",
+            tooltip="Find a command, a run or an experiment by typing",
+        ),
+        Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Take the last change to runs back"),
         Binding("q", "quit", "quit", show=False, id="app.quit", tooltip="Quit; trainings go on without the program"),
         Binding(
             "ctrl+c,ctrl+q",
@@ -121,6 +134,8 @@ class DltuiApp(App[None]):
         self.store = store
         """What the screens read."""
         self.preferences = Preferences.load()
+        self.undo_stack = UndoStack()
+        self._teller = Teller(self)
         self.mouse_on = True
         self._open_run = open_run
         self._wake = threading.Event()
@@ -143,6 +158,7 @@ class DltuiApp(App[None]):
             self._filters.append(Ascii())
 
     def on_mount(self) -> None:
+        self._take_keys()
         if self._open_run is not None:
             self.open_run(self._open_run)
         self.app_resume_signal.subscribe(self, lambda _: self.repaint())
@@ -152,6 +168,37 @@ class DltuiApp(App[None]):
         gc.freeze()
         gc.enable()
         self.watch_store()
+
+    # the person's own keys and settings
+
+    def _take_keys(self) -> None:
+        """Take the keys of keys.toml; what is wrong with them is looked for when there is time."""
+        if self.preferences.problem:
+            self.notify(self.preferences.problem, title="settings.json", severity="warning", timeout=12)
+        from tui.keymap import read, usable
+
+        given, trouble = read()
+        if trouble:
+            self.notify(trouble, title="keys.toml", severity="warning", timeout=12)
+        if given:
+            self.set_keymap(usable(given))
+            self._check_keys(given)
+
+    @work(thread=True, exit_on_error=False, group="keys")
+    def _check_keys(self, given: dict[str, str]) -> None:
+        from tui.keymap import problems
+
+        found = problems(given)
+        if found:
+            more = [f"and {len(found) - 6} more"] if len(found) > 6 else []
+            words = "\n".join([*found[:6], *more])
+            self.call_from_thread(self.notify, words, title="keys.toml", severity="warning", timeout=15)
+
+    def key(self, binding: str, usual: str) -> str:
+        """How the key of a binding is written now; `usual` is its own one, where the person has not changed it."""
+        from tui.widgets.footer import key_display
+
+        return key_display(self._keymap.get(binding, usual).split(",")[0])
 
     # the store
 
@@ -208,6 +255,7 @@ class DltuiApp(App[None]):
         """Hand the snapshot to the screens in sight; the others take it when they come back."""
         if not self.is_running:  # the screens are being taken down
             return
+        self._teller.look(message.snapshot)
         for screen in self.screen_stack:
             take = getattr(screen, "take_snapshot", None)
             if take is not None and screen.is_mounted:
@@ -270,6 +318,12 @@ class DltuiApp(App[None]):
         if not isinstance(self.screen, JournalScreen):
             self.push_screen(JournalScreen())
 
+    def action_undo(self) -> None:
+        """Take the last change to runs back."""
+        from tui.undo import undo_last
+
+        undo_last(self)
+
     def action_help(self) -> None:
         """Show the keys of the present screen."""
         from tui.screens.help import HelpScreen, sections
@@ -285,6 +339,7 @@ class DltuiApp(App[None]):
     def on_unmount(self) -> None:
         self._leaving.set()
         self._wake.set()
+        self._teller.close()
 
     # looks
 
@@ -317,7 +372,25 @@ class DltuiApp(App[None]):
         """Draw everything, whatever is believed to be on the terminal: after `fg`, after an editor."""
         self.screen.refresh(layout=True)
 
+    @property
+    def can_suspend(self) -> bool:
+        """Whether the terminal can be given to another program."""
+        return self._driver is not None and self._driver.can_suspend
+
     # saying things
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy to the clipboard, and say what was copied."""
+        from tui.clipboard import copy
+
+        copy(self, text, what)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy to the clipboard of the person's terminal; within tmux and screen too."""
+        from tui.clipboard import send
+
+        self._clipboard = text
+        send(self, text)
 
     def notify(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +14,13 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from tui.text import safe
 
 if TYPE_CHECKING:
+    from textual.binding import Binding
+
+    from engine.rows import Row
     from tui.app import DltuiApp
 
-MOST_RUNS = 30
-"""Runs offered for one query."""
+MOST = 30
+"""Runs, and experiments, offered for one query."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +40,30 @@ class Everything(Provider):
         """The app, typed."""
         return cast("DltuiApp", self.app)
 
+    async def startup(self) -> None:
+        """Gather what the search looks through, while nothing is typed yet; a thread, for 10,000 runs take a moment."""
+        await asyncio.to_thread(lambda: [_searched(row) for row in self.dltui.snapshot.rows])
+
     async def discover(self) -> Hits:
         """What is shown before anything is typed: the actions."""
         for command in self.actions():
-            yield DiscoveryHit(Text(safe(command.text)), command.run, text=safe(command.text), help=safe(command.help))
+            yield DiscoveryHit(
+                Text(safe(command.text)), command.run, text=safe(command.text), help=_plain(command.help)
+            )
 
     async def search(self, query: str) -> Hits:
         """Everything that fits `query`, the best first."""
         matcher = self.matcher(query)
-        for command in (*self.actions(), *self.themes(), *self.experiments()):
+        for command in (*self.actions(), *self.themes()):
             score = matcher.match(command.text)
             if score > 0:
                 yield self._hit(score, command)
-        for command in self.runs(query):
-            yield self._hit(max(0.2, matcher.match(command.text)), command)
+        for score, command in (*self.experiments(query), *self.runs(query)):
+            yield self._hit(score, command)
 
     @staticmethod
     def _hit(score: float, command: Command) -> Hit:
-        return Hit(score, Text(safe(command.text)), command.run, text=safe(command.text), help=safe(command.help))
+        return Hit(score, Text(safe(command.text)), command.run, text=safe(command.text), help=_plain(command.help))
 
     def actions(self) -> Iterator[Command]:
         """What the keys of the present screen do."""
@@ -68,30 +78,74 @@ class Everything(Provider):
                 continue
             seen.add(binding.action)
             run = partial(self.app.run_action, binding.action, active.node)
-            title = binding.description[:1].upper() + binding.description[1:]
-            yield Command(title, run, binding.tooltip)
+            yield Command(_title(binding), run, binding.tooltip)
+        yield from self._shadowed(seen)
+
+    def _shadowed(self, seen: set[str]) -> Iterator[Command]:
+        """What the screen can do by a key that something in it has taken."""
+        for _, binding in self.screen._bindings:
+            plain = binding.action.isidentifier() and binding.tooltip and not binding.system
+            if plain and binding.action not in seen and self.screen.check_action(binding.action, ()):
+                seen.add(binding.action)
+                yield Command(
+                    _title(binding), partial(self.app.run_action, binding.action, self.screen), binding.tooltip
+                )
 
     def themes(self) -> Iterator[Command]:
         """The themes there are."""
         for name in self.app.available_themes:
             yield Command(f"Theme {name}", partial(self.dltui.use_theme, name), "Use these colours, now and later")
 
-    def experiments(self) -> Iterator[Command]:
-        """Launching each experiment."""
-        for entry in self.dltui.snapshot.experiments:
+    def experiments(self, query: str) -> Iterator[tuple[float, Command]]:
+        """Launching the experiments that fit `query`, and their runs."""
+        from tui.matching import best
+
+        entries = self.dltui.snapshot.experiments
+        texts = [f"launch {entry.name} {entry.data} {entry.model}".casefold() for entry in entries]
+        for score, at in best(query, texts, MOST):
+            entry = entries[at]
+            words = " ".join(part for part in (entry.data, entry.model) if part)
             if not entry.problem:
-                words = " ".join(part for part in (entry.data, entry.model) if part)
-                yield Command(f"Launch {entry.name}", partial(self._launch, entry.name), words)
+                yield score, Command(f"Launch {entry.name}", partial(self._launch, entry.name), words)
+            if entry.runs:
+                show = partial(self._show_runs, entry.name)
+                many = f"{entry.runs} run{'s' * (entry.runs != 1)}"
+                yield score * 0.99, Command(f"Runs of {entry.name}", show, many)
 
-    def runs(self, query: str) -> Iterator[Command]:
-        """Opening the newest runs that hold the words of `query`."""
-        from tui.run_view import View, apply
+    def runs(self, query: str) -> Iterator[tuple[float, Command]]:
+        """Opening the runs that fit `query`, the best first, of equal ones the newest."""
+        from tui.matching import best
 
-        for row in apply(self.dltui.snapshot.rows, View(filter=f"{query} ", archived=True)).rows[:MOST_RUNS]:
-            text = f"{row.run} {row.experiment} {row.name}".strip()
-            yield Command(text, partial(self.dltui.open_run, row.run), f"Open this run, {row.state}")
+        rows = self.dltui.snapshot.rows[::-1]
+        for score, at in best(query, [_searched(row) for row in rows], MOST):
+            row = rows[at]
+            text = f"Open {row.run} {row.experiment} {row.name}".strip()
+            yield score, Command(text, partial(self.dltui.open_run, row.run), f"{row.state} {' '.join(row.tags)}")
+
+    def _show_runs(self, name: str) -> None:
+        from tui.run_view import View
+
+        self.dltui.show_runs(View(experiment=name))
 
     def _launch(self, name: str) -> None:
         from tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(name))
+
+
+def _title(binding: Binding) -> str:
+    return binding.description[:1].upper() + binding.description[1:]
+
+
+def _searched(row: Row) -> str:
+    """What of a run is looked through, in small letters; kept with the row."""
+    kept: str | None = row.__dict__.get("_palette_text")
+    if kept is None:
+        parts = ("open", row.run, row.experiment, row.name, *row.tags, row.state, row.data, row.model)
+        kept = row.__dict__["_palette_text"] = " ".join(parts).casefold()
+    return kept
+
+
+def _plain(text: str) -> str:
+    """A line of help that Textual, which takes it for markup, shows as it stands."""
+    return safe(text).replace("[", "\\[")

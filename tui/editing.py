@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,50 @@ def line_of(app: DltuiApp, name: str | None) -> int:
     if name in file.experiments:
         return file.experiments[name].line
     return next((problem.line or 1 for problem in file.broken.get(name, ())), 1)
+
+
+def open_folder(app: DltuiApp, folder: Path) -> None:
+    """Open a folder as the settings say: a shell in it, the editor, only saying where it is, or a command.
+
+    Raises:
+        RunError: what the settings name cannot be started.
+    """
+    how = app.preferences.open_folder
+    if how == "say" or not app.can_suspend:
+        app.notify(str(folder.absolute()), title="The folder of the run", timeout=15)
+    elif how == "editor":
+        run_editor(app, editor(), folder)
+    elif how == "shell":
+        _run_shell(app, folder)
+    else:
+        _start_program(how, folder)
+
+
+def _run_shell(app: DltuiApp, folder: Path) -> None:
+    """Give the terminal to a shell in the folder until it ends."""
+    shell = os.environ.get("SHELL") or "/bin/sh"
+    with app.suspend():
+        print(f"{folder.absolute()}\nctrl+d or exit goes back to dltui", flush=True)
+        try:
+            subprocess.run([shell], check=False, cwd=folder)
+        except OSError as error:
+            raise RunError(f"{shell} cannot be started: {error.strerror}", hint="set $SHELL") from error
+        finally:
+            app.repaint()
+
+
+def _start_program(command: str, folder: Path) -> None:
+    """Start a program of the person's own, such as a file manager, and leave it alone."""
+    words = shlex.split(command)
+    nothing = subprocess.DEVNULL
+    try:
+        process = subprocess.Popen(
+            [*words, str(folder.absolute())], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+        )
+    except (OSError, IndexError) as error:
+        hint = "open_folder in settings.json: shell, editor, say, or a command"
+        raise RunError(f"{command!r} cannot be started: {error}", hint=hint) from error
+    threading.Thread(target=process.wait, daemon=True, name=f"reap-{process.pid}").start()
 
 
 def run_editor(app: DltuiApp, command: list[str], path: Path, line: int = 1) -> None:

@@ -59,6 +59,19 @@ def error_lines(error: EngineError, width: int, ink: Inks) -> list[Line]:
     return lines + [[indent, (line, ink.muted)] for line in wrap(safe(error.hint), width - INDENT, 3)]
 
 
+def difference_lines(differs: tuple[str, ...], width: int, ink: Inks) -> list[Line]:
+    """What is not as it was when the run ran that is run again."""
+    lines: list[Line] = []
+    for text in differs:
+        rows = wrap(safe(text), width - INDENT - 2, 2)
+        marks = [symbol("warning"), *(" " for _ in rows[1:])]
+        lines += [
+            [(" " * INDENT, ink.text), (f"{mark} ", ink.warning), (row, ink.warning)]
+            for mark, row in zip(marks, rows, strict=True)
+        ]
+    return lines
+
+
 def note_line(text: str, style: Style, ink: Inks) -> list[Line]:
     """One remark under the inputs."""
     return [[(" " * INDENT, ink.text), (text, style)]]

@@ -16,6 +16,7 @@ from tui.data_reader import engine_command, engine_environment
 if TYPE_CHECKING:
     from engine.devices import Device
     from engine.experiments import ExperimentFile
+    from engine.run import Run
     from engine.settings import Settings
     from tui.store import Store
 
@@ -36,6 +37,8 @@ class Order:
     """`e0042:best` where the run goes on from a checkpoint; then `base` and `folder` are those of that run."""
     base: Settings | None = None
     folder: Path | None = None
+    rerun: str | None = None
+    """The run that is run again; `base` and `folder` are those of that run."""
 
 
 @dataclass(frozen=True)
@@ -122,22 +125,28 @@ def _base(file: ExperimentFile, order: Order, base: Settings) -> Settings:
 
 def words(store: Store, order: Order) -> list[str]:
     """The arguments after `engine` of the command that does the same."""
-    usual = (store.cwd / store.root).absolute() == (store.cwd / "runs").absolute()
-    given = [] if usual else ["--runs", str(store.root)]
-    if store.file is not None:
-        given += ["--file", str(store.file)]
-    given += ["train", "--from", order.parent] if order.parent else ["train", order.experiment]
+    given = _place(store)
+    if order.rerun:
+        given += ["rerun", order.rerun]
+    else:
+        given += ["train", "--from", order.parent] if order.parent else ["train", order.experiment]
     for override in order.overrides:
         given += ["-s", override]
     if order.device is not None:
         given += ["--device", order.device]
-    if order.seeds is not None and order.parent is None:
+    if order.seeds is not None and order.base is None:
         given += ["--seeds", str(order.seeds)]
     if order.note:
         given += ["--note", order.note]
     for tag in order.tags:
         given += ["--tag", tag]
     return given
+
+
+def _place(store: Store) -> list[str]:
+    usual = (store.cwd / store.root).absolute() == (store.cwd / "runs").absolute()
+    given = [] if usual else ["--runs", str(store.root)]
+    return given if store.file is None else [*given, "--file", str(store.file)]
 
 
 def command_line(store: Store, order: Order) -> str:
@@ -165,6 +174,8 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
         return _start_group(store, order, len(checked.settings))
     from engine.launch import LaunchRequest, launch
 
+    if order.rerun is not None:
+        return _run_again(store, order)
     request = LaunchRequest(
         experiment=order.experiment,
         settings=checked.settings[0],
@@ -178,8 +189,84 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
     return Launched(paths.id, 1, f"{paths.id} launched")
 
 
+def _run_again(store: Store, order: Order) -> Launched:
+    from engine.launch import launch
+    from engine.rerun import rerun_request
+
+    assert order.rerun is not None
+    origin = store.runs.find(order.rerun)
+    request = rerun_request(origin, order.overrides, device=order.device, note=order.note, tags=order.tags)
+    paths = launch(store.runs, request)
+    return Launched(paths.id, 1, f"{paths.id} launched, as {origin.id} was")
+
+
+def rerun_order(run: Run) -> Order:
+    """What runs a run again: its own settings, on the kind of device it ran on.
+
+    Raises:
+        SettingsError: they cannot be read.
+    """
+    import msgspec
+
+    from engine.experiments import settings_from_run
+    from engine.rerun import kind_of_device
+
+    settings = settings_from_run(run.info)
+    base = msgspec.structs.replace(settings, device=kind_of_device(run) or settings.device)
+    folder = Path(run.info.folder) if run.info.folder else None
+    return Order(run.info.experiment, base=base, folder=folder, rerun=run.id)
+
+
+def rerun_differences(store: Store, run_id: str) -> tuple[str, ...]:
+    """What is not as it was when a run ran, a sentence each; nothing where that cannot be found out."""
+    from engine.rerun import differences, rerun_request
+
+    with contextlib.suppress(EngineError, OSError):
+        origin = store.runs.find(run_id)
+        return tuple(differences(origin, rerun_request(origin), store.root))
+    return ()
+
+
+def order_like(store: Store, run: Run) -> Order:
+    """A launch of a run's experiment with the run's settings as changes; else the run again, to be changed.
+
+    Raises:
+        SettingsError: the run's settings cannot be read.
+    """
+    from engine.changes import alike, changed, complete, overrides
+    from engine.experiments import resolve, settings_from_run
+
+    file, name = store.snapshot.file, run.info.experiment
+    settings = settings_from_run(run.info)
+    experiment = file.experiments.get(name) if file is not None else None
+    plain = experiment is not None and not (experiment.matrix or experiment.seeds or settings.data.get("folds"))
+    if file is not None and plain and run.info.parent is None:
+        settings = complete(settings, file.folder)
+        with contextlib.suppress(EngineError):
+            changes = overrides(changed(resolve(file, name), settings, file.folder))
+            if alike(resolve(file, name, changes), settings):
+                return Order(name, changes)
+    return rerun_order(run)
+
+
+def rerun_in_order(store: Store, ids: Sequence[str], device: str) -> str:
+    """Run several runs again, one after another, by a process of its own; says so in words.
+
+    Raises:
+        RunError: that could not be started.
+    """
+    chosen = ["--device", device] if device else []
+    _start_in_order(store, [*_place(store), "rerun", *ids, *chosen], len(ids))
+    return f"{len(ids)} runs launched, one after another"
+
+
 def _start_group(store: Store, order: Order, runs: int) -> Launched:
-    command = engine_command(*words(store, order), "--detach")
+    _start_in_order(store, words(store, order), runs)
+    return Launched("", runs, f"{runs} runs launched, one after another")
+
+
+def _start_in_order(store: Store, arguments: Sequence[str], runs: int) -> None:
+    command = engine_command(*arguments, "--detach")
     try:
         done = subprocess.run(
             command,
@@ -196,7 +283,6 @@ def _start_group(store: Store, order: Order, runs: int) -> Launched:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"exit code {done.returncode}"]
         raise RunError(lines[0].removeprefix("engine: "), hint=" ".join(lines[1:4]))
-    return Launched("", runs, f"{runs} runs launched, one after another")
 
 
 def default_device(devices: Sequence[Device], wanted: str) -> int:

@@ -24,6 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
     options = _parser().parse_args(arguments)
+    if options.keys:
+        from tui.keymap import template
+
+        print(template(), end="")
+        return 0
     problem = _terminal_problem()
     if problem:
         print(f"dltui: {problem}", file=sys.stderr)
@@ -51,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
     )
+    parser.add_argument("--keys", action="store_true", help="print all keys, as a file to change them with, and exit")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     return parser
 

@@ -1,15 +1,27 @@
-"""What people do to runs from a list: mark, trash, restore, stop. An error at one run does not stop the others."""
+"""What people do to runs: mark, note, trash, restore, stop, resume, prune. An error at one stops no other."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from engine.errors import EngineError, RunError
 from engine.index import touch
 from engine.records import Marks, write_marks
+from engine.run import Run
 from engine.runs import RunsFolder
+
+
+@dataclass(frozen=True)
+class Change:
+    """The marks of one run before and after."""
+
+    run: str
+    before: Marks
+    after: Marks
 
 
 @dataclass(frozen=True)
@@ -19,6 +31,8 @@ class Done:
     ids: tuple[str, ...]
     """Those it was done to."""
     errors: tuple[EngineError, ...] = ()
+    changes: tuple[Change, ...] = ()
+    """The marks before and after, where marks were changed."""
 
     @property
     def what(self) -> str:
@@ -29,13 +43,47 @@ class Done:
 def change_marks(runs: RunsFolder, ids: Sequence[str], change: Callable[[Marks], None]) -> Done:
     """Let `change` alter the marks of each run, and write them."""
 
+    changes: list[Change] = []
+
     def one(run_id: str) -> None:
         run = runs.find(run_id)
+        before = msgspec.structs.replace(run.marks, tags=list(run.marks.tags))
         change(run.marks)
-        try:
-            write_marks(run.paths, run.marks)
-        except OSError as error:
-            raise RunError(f"{run_id} cannot be marked: {error.strerror}") from error
+        _write(run)
+        changes.append(Change(run_id, before, run.marks))
+
+    return replace(_each(runs, ids, one), changes=tuple(changes))
+
+
+def undo_marks(runs: RunsFolder, changes: Sequence[Change]) -> Done:
+    """Put marks back as they were; those that somebody has changed again since are left alone, and said."""
+    known = {change.run: change for change in changes}
+
+    def one(run_id: str) -> None:
+        run = runs.find(run_id)
+        if run.marks != known[run_id].after:
+            raise RunError(f"{run_id} was marked again since; it is left as it is", hint="mark it by hand")
+        _write(replace(run, marks=known[run_id].before))
+
+    return _each(runs, list(known), one)
+
+
+def _write(run: Run) -> None:
+    try:
+        write_marks(run.paths, run.marks)
+    except OSError as error:
+        raise RunError(f"{run.id} cannot be marked: {error.strerror}") from error
+
+
+def add_note(runs: RunsFolder, ids: Sequence[str], text: str) -> Done:
+    """Append a paragraph to the notes of runs."""
+    from engine.notes import append_note
+
+    def one(run_id: str) -> None:
+        run = runs.find(run_id)
+        if reason := run.read_only_reason:
+            raise RunError(reason)
+        append_note(run.paths.notes, text)
 
     return _each(runs, ids, one)
 
@@ -91,9 +139,35 @@ def restore(runs: RunsFolder, ids: Sequence[str]) -> Done:
 
 def stop(runs: RunsFolder, ids: Sequence[str]) -> Done:
     """Ask runs to save a checkpoint and stop."""
-    from engine.launch import stop as ask
+    from engine.control import stop as ask
 
     return _each(runs, ids, lambda run_id: ask(runs.find(run_id)))
+
+
+def resume(runs: RunsFolder, ids: Sequence[str]) -> Done:
+    """Go on with runs that have ended, each from its last checkpoint."""
+    from engine.resume import resume as go_on
+
+    def one(run_id: str) -> None:
+        run = runs.find(run_id)
+        if run.status == "finished":
+            raise RunError(f"{run_id} has finished", hint="one at a time: r raises the limit that it has reached")
+        go_on(runs, run_id)
+
+    return _each(runs, ids, one)
+
+
+def prune(runs: RunsFolder, ids: Sequence[str], *, only_best: bool) -> tuple[Done, int]:
+    """Delete checkpoints but the best and the last, or but the best; also says how many bytes that freed."""
+    from engine.pruning import prune_run
+
+    freed = []
+
+    def one(run_id: str) -> None:
+        freed.append(prune_run(runs.find(run_id), only_best=only_best).bytes)
+
+    done = _each(runs, ids, one)
+    return done, sum(freed)
 
 
 def _each(runs: RunsFolder, ids: Sequence[str], action: Callable[[str], None]) -> Done:

@@ -9,6 +9,7 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from engine.errors import EngineError
+    from tui.run_columns import RunColumns
     from tui.run_view import Outcome
     from tui.store import Snapshot
 
@@ -33,6 +34,7 @@ class ViewApplied(Replacing):
     """Rows were filtered and sorted for a view."""
 
     outcome: Outcome
+    columns: RunColumns
 
 
 @dataclass

@@ -1,47 +1,47 @@
-"""What the program remembers of a person: theme and mouse, in `$XDG_CONFIG_HOME/dltui/settings.json`."""
+"""What a person likes: `$XDG_CONFIG_HOME/dltui/settings.json`; the program writes only what it changes itself."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from engine.jsonio import read_json, write_json
+from engine import preferences as stored
+from engine.errors import SettingsError
+from engine.jsonio import write_json
+
+OWN = ("theme", "details")
+"""What the program changes by itself; everything else in the file is the person's."""
 
 
 @dataclass
 class Preferences:
-    """Choices that outlive the program; what cannot be read or written is passed over."""
+    """Choices that outlive the program; what cannot be read counts as not chosen, and is never written over."""
 
     theme: str = ""
     """A theme's name; the program's dark one when empty."""
     details: bool = False
     """Whether the details are shown in place of the list on a narrow terminal."""
+    open_folder: str = "shell"
+    """How a run's folder is opened: shell, editor, say, or a command that takes the folder as its last argument."""
+    problem: str = field(default="", compare=False)
+    """Why the file cannot be read; empty when it can."""
 
     @classmethod
     def load(cls) -> Preferences:
         """Read them; anything missing or foreign counts as not chosen."""
         try:
-            content: Any = read_json(_path())
-        except (OSError, ValueError):
-            return cls()
-        if not isinstance(content, dict):
-            return cls()
-        known: dict[str, Any] = {field.name: field.default for field in fields(cls)}
-        return cls(
-            **{key: value for key, value in content.items() if key in known and isinstance(value, type(known[key]))}
-        )
+            content = stored.read()
+        except SettingsError as error:
+            return cls(problem=str(error))
+        usual: dict[str, Any] = {f.name: f.default for f in fields(cls) if f.name != "problem"}
+        taken = {key: value for key, value in content.items() if key in usual and isinstance(value, type(usual[key]))}
+        return cls(**taken)
 
     def save(self) -> None:
-        """Write them, if the folder can be written."""
-        path = _path()
-        with contextlib.suppress(OSError):
+        """Write what the program changes, if the file can be read and written; what else stands in it stays."""
+        with contextlib.suppress(OSError, SettingsError):
+            content: dict[str, Any] = stored.read()
+            path = stored.settings_path()
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, asdict(self))
-
-
-def _path() -> Path:
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path("~/.config").expanduser()) / "dltui" / "settings.json"
+            write_json(path, {**content, **{name: getattr(self, name) for name in OWN}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tui.text import number as shown
 from tui.theme import symbol
 
 if TYPE_CHECKING:
+    from engine.run import Run
     from tui.app import DltuiApp
 
 
@@ -31,13 +33,24 @@ class Evaluation:
 
 def reached_limit(snapshot: RunSnapshot) -> tuple[str, float] | None:
     """The limit that has to grow for a run to go on: `("train.epochs", 100)`; None when it was cut short."""
-    if snapshot.status != "finished":
+    return _reached(snapshot.run, snapshot.status, snapshot.limits)
+
+
+def reached_limit_of(run: Run) -> tuple[str, float] | None:
+    """The same of a run that no screen shows."""
+    from engine.resume import limits
+
+    return _reached(run, run.status, limits(run.paths))
+
+
+def _reached(run: Run, status: str, grown: Mapping[str, float]) -> tuple[str, float] | None:
+    if status != "finished":
         return None
-    train = snapshot.info.settings.get("train")
+    train = run.info.settings.get("train")
     train = train if isinstance(train, dict) else {}
-    state = snapshot.state
+    state = run.state
     for key, done in (("epochs", state.epoch), ("steps", float(state.step)), ("minutes", state.seconds / 60)):
-        value = snapshot.limits.get(f"train.{key}", train.get(key))
+        value = grown.get(f"train.{key}", train.get(key))
         if isinstance(value, (int, float)) and value and done >= value * 0.999:
             return f"train.{key}", float(value)
     return None
@@ -108,7 +121,7 @@ def _outcome(reference: str, split: str, code: int, output: bytes, errors: bytes
     return Evaluation(f"{reference}   {words}")
 
 
-def open_launch(app: DltuiApp, snapshot: RunSnapshot, reference: str) -> None:
+def open_launch(app: DltuiApp, snapshot: RunSnapshot | Run, reference: str) -> None:
     """The launch dialog with the run's own settings and `reference` as parent."""
     from engine.experiments import settings_from_run
 

@@ -1,143 +1,93 @@
-"""Which runs the list shows, and in what order: filter and sort over index rows, without Textual."""
+"""What the list of runs shows of a view: its rows, under their groups' headings where it gathers them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable
+from dataclasses import dataclass
 
-from engine.errors import UsageError
-from engine.index import Row
-from tui.scores import parted, score_on_test, smaller_is_better
+from engine.grouping import Group
+from engine.ordering import BEST, NEWEST, TEST, Order
+from engine.row_keys import best_score, test_score
+from engine.rows import Row
+from engine.view import Column, Outcome, View, apply, read_filter, unknown_key
 
-NEWEST = "created"
-BEST, TEST = "best", "test"
-"""Sort keys whose values are of one metric for some runs, of another for others."""
-OPERATORS = frozenset("<>=!~()")
-
-
-@dataclass(frozen=True)
-class View:
-    """What to show: a filter, a sort key and its direction."""
-
-    filter: str = ""
-    sort: str = NEWEST
-    """A key of the query language, or `created`, which is the order of the ids."""
-    descending: bool = True
-    archived: bool = False
-    """Whether archived runs are shown too."""
-    experiment: str = ""
-    """Only this experiment's runs."""
-
-    def sorted_by(self, key: str) -> View:
-        """This view by `key`: largest first, but errors, losses and text smallest; by the same key again, reversed."""
-        if key == self.sort:
-            return replace(self, descending=not self.descending)
-        smallest_first = smaller_is_better(key) or key in ("experiment", "state", "device", "name", "tags")
-        return replace(self, sort=key, descending=not smallest_first)
+__all__ = [
+    "BEST",
+    "NEWEST",
+    "TEST",
+    "Column",
+    "Heading",
+    "Item",
+    "Order",
+    "Outcome",
+    "View",
+    "apply",
+    "lines_of",
+    "place_of",
+    "read_filter",
+    "score",
+    "unknown_key",
+]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The rows of a view."""
+class Heading:
+    """The line above the runs of a group."""
 
-    view: View
-    rows: tuple[Row, ...] = ()
-    error: str = ""
-    """Why the filter cannot be read; the rows are those of the last one that could."""
-    plain: bool = False
-    """Whether the filter was taken as words to look for."""
-    hidden: int = 0
-    """Archived runs left out."""
+    keys: tuple[str, ...]
+    group: Group
+    folded: bool = False
+    """Whether its runs are hidden."""
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        """What tells the group from the others."""
+        return self.group.values
 
 
-def apply(rows: Sequence[Row], view: View) -> Outcome:
-    """The rows that `view` shows, in its order.
+Item = Row | Heading
+
+
+def lines_of(outcome: Outcome, folded: Collection[tuple[Hashable, ...]] = ()) -> list[Item]:
+    """The lines of the list: rows, or headings with the rows of those that are not folded."""
+    if not outcome.view.groups:
+        return list(outcome.rows)
+    lines: list[Item] = []
+    for group in outcome.groups:
+        heading = Heading(outcome.view.groups, group, group.values in folded)
+        lines.append(heading)
+        if not heading.folded:
+            lines += group.rows
+    return lines
+
+
+def place_of(item: Item, above: Heading | None, lines: list[Item], headings: bool) -> int | None:
+    """Where a line that was shown stands among others now; None where it is gone.
 
     Args:
-        rows: all runs, oldest first.
+        above: the heading it stood under: a run may stand in several groups.
+        headings: whether `lines` has headings.
     """
-    shown = [row for row in rows if not row.archived] if not view.archived else list(rows)
-    hidden = len(rows) - len(shown)
-    if view.experiment:
-        shown = [row for row in shown if row.experiment == view.experiment]
-    error, plain = "", False
-    text = view.filter.strip()
-    if text:
-        if is_query(text):
-            try:
-                shown = _query(shown, text)
-            except UsageError as problem:
-                error = problem.message.splitlines()[0]
-        else:
-            plain = True
-            shown = _words(shown, text)
-    return Outcome(view, tuple(_ordered(shown, view)), error, plain, hidden)
+    if isinstance(item, Heading):
+        wanted = item.identity
+        return next((i for i, line in enumerate(lines) if isinstance(line, Heading) and line.identity == wanted), None)
+    if not headings:
+        return next((i for i, line in enumerate(lines) if line is item or line.run == item.run), None)  # type: ignore[union-attr]
+    first, under = None, None
+    for index, line in enumerate(lines):
+        if isinstance(line, Heading):
+            under = line
+        elif line.run == item.run:
+            if above is None or (under is not None and under.identity == above.identity):
+                return index
+            first = index if first is None else first
+    return first
 
 
-def is_query(text: str) -> bool:
-    """Whether a filter is meant as a query: it compares something; words alone are looked for as text."""
-    words = text.split()
-    return any(char in OPERATORS for char in text) or (len(words) > 1 and "in" in words)
-
-
-def _query(rows: Sequence[Row], text: str) -> list[Row]:
-    from engine.query import parse
-
-    query, now = parse(text), time.time()
-    return [row for row in rows if query.matches(row, now)]
-
-
-def _words(rows: Sequence[Row], text: str) -> list[Row]:
-    """Rows that hold every word in id, experiment, state, data, model, device, name, tags or note."""
-    words = text.casefold().split()
-    return [row for row in rows if all(word in _text(row) for word in words)]
-
-
-def _text(row: Row) -> str:
-    kept: str | None = row.__dict__.get("_view_text")
-    if kept is None:
-        parts = (row.run, row.experiment, row.state, row.data, row.model, row.device, row.name, *row.tags, row.note)
-        kept = row.__dict__["_view_text"] = " ".join(parts).casefold()
-    return kept
-
-
-def _ordered(rows: list[Row], view: View) -> list[Row]:
-    if view.sort == NEWEST:
-        return rows[::-1] if view.descending else rows
-    if view.sort in (BEST, TEST):
-        return _by_score(rows, view.sort, view.descending)
-    from engine.query import sort_rows
-
-    return sort_rows(rows, view.sort, view.descending)
-
-
-def score(row: Row, key: str) -> tuple[str, float | None, bool]:
-    """The metric that a run is judged by (without its split), its value, and whether less of it is better.
+def score(row: Row, key: str) -> tuple[str, float | None]:
+    """The metric that a run is judged by (without its split), and its value.
 
     Args:
         key: BEST or TEST.
     """
-    if key == BEST:
-        return parted(row.monitor or "")[1], row.best, row.mode == "min"
-    metric = score_on_test(row.metrics, row.monitor)
-    return parted(metric)[1], row.metrics.get(metric), smaller_is_better(metric)
-
-
-def _by_score(rows: list[Row], key: str, descending: bool) -> list[Row]:
-    """Runs of one metric together, those with most runs first; among them the better first, or the worse.
-
-    Errors are not compared with shares; runs without a value, or with NaN, come last.
-    """
-    groups: dict[str, list[tuple[float, Row]]] = {}
-    rest = []
-    for row in rows:
-        metric, value, smaller = score(row, key)
-        if value is None or value != value:
-            rest.append(row)
-        else:
-            groups.setdefault(metric, []).append((-value if smaller else value, row))
-    ordered = []
-    for _, group in sorted(groups.items(), key=lambda pair: (-len(pair[1]), pair[0])):
-        ordered += [row for _, row in sorted(group, key=lambda pair: pair[0], reverse=descending)]
-    return ordered + rest
+    return best_score(row) if key == BEST else test_score(row)

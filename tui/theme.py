@@ -74,6 +74,7 @@ _SYMBOLS: dict[str, tuple[str, str]] = {
     "tree": ("└", "`"),
     "open": ("▾", "v"),
     "closed": ("▸", ">"),
+    "deviation": ("±", "+"),
 }
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = " ▁▂▃▄▅▆▇█"

@@ -1,9 +1,8 @@
-"""Verbs for what people say of runs, and for tidying up: mark, note, prune, rm, restore."""
+"""Verbs for what people say of runs, and for the trash: mark, note, rm, restore."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 import click
 
 from engine.cli.common import Place, complete_runs, complete_trashed, json_option, run_argument, runs_argument, verb
-from engine.cli.output import note, say, say_json, size_text
+from engine.cli.output import note, say, say_json
 from engine.errors import EngineError, RunError, UsageError
 from engine.index import touch
-from engine.runs import ALIVE, Marks, Run, write_marks
+from engine.runs import Marks, Run, write_marks
 from engine.text import printable
 
 
@@ -102,30 +101,10 @@ def note_(place: Place, run: str, text: str | None) -> None:
         text = sys.stdin.buffer.read().decode("utf-8", "replace")
     if not text.strip():
         raise UsageError("there is nothing to append")
+    from engine.notes import append_note
+
     append_note(found.paths.notes, text)
     say(f"{found.id}: appended to {found.paths.notes}")
-
-
-def append_note(path: Path, text: str) -> None:
-    """Add a paragraph to the end of a journal entry, in one write; what is there already is never touched.
-
-    Raises:
-        OSError: it cannot be written whole; then nothing of it is.
-    """
-    with open(path, "ab+", buffering=0) as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
-        end = file.read()
-        gap = b"" if not end or end.endswith(b"\n\n") else b"\n" if end.endswith(b"\n") else b"\n\n"
-        content = gap + text.rstrip().encode("utf-8", "replace") + b"\n"
-        size = file.seek(0, os.SEEK_END)
-        written = 0
-        try:
-            written = file.write(content) or 0
-        finally:
-            if written != len(content):
-                file.truncate(size)
-        if written != len(content):
-            raise OSError(errno.ENOSPC, "no space left on the disk; nothing was appended", str(path))
 
 
 def editor_command() -> list[str]:
@@ -178,14 +157,32 @@ def rm_(place: Place, runs: tuple[str, ...], empty_trash: bool) -> None:
 
 
 @verb("restore")
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, shell_complete=complete_trashed)
-def restore_(place: Place, runs: tuple[str, ...]) -> None:
-    """Bring runs back from the trash."""
+@click.argument("runs", metavar="[RUN...]", nargs=-1, shell_complete=complete_trashed)
+@json_option
+def restore_(place: Place, runs: tuple[str, ...], as_json: bool) -> None:
+    """Bring runs back from the trash; without RUN, list what is in it."""
+    if not runs:
+        _say_trash(place, as_json)
+        return
     with each_failure() as failures:
         for run_id in runs:
             with failures.collect():
                 place.runs.restore(run_id)
-                say(f"{run_id} is back")
+                say_json({"run": run_id}) if as_json else say(f"{run_id} is back")
+
+
+def _say_trash(place: Place, as_json: bool) -> None:
+    from engine.rows import make_row
+    from engine.run import load_run
+
+    rows = [make_row(load_run(place.runs.trashed_paths(run_id))) for run_id in place.runs.trashed()]
+    if as_json:
+        say_json([{"run": row.run, "experiment": row.experiment, "state": row.state} for row in rows])
+        return
+    for row in rows:
+        say(f"{row.run}  {printable(row.experiment) or '–'}  {row.state}")
+    if not rows:
+        note(f"the trash of {place.root} is empty")
 
 
 class _Failures:
@@ -210,34 +207,3 @@ def each_failure() -> Any:
         note(f"engine: {printable(error.message)}")
     if failures.found:
         raise failures.found[0]
-
-
-@verb("prune")
-@runs_argument
-@click.option("--keep", type=click.IntRange(0), default=0, metavar="N", help="Keep the newest N too.")
-@click.option("--dry-run", is_flag=True, help="Say what would go.")
-@json_option
-def prune_(place: Place, runs: tuple[str, ...], keep: int, dry_run: bool, as_json: bool) -> None:
-    """Delete the checkpoints of ended runs, all but the best and the last."""
-    from engine.checkpoints import list_checkpoints, prune
-
-    records: list[dict[str, Any]] = []
-    for run in place.find_all(runs):
-        if run.status in ALIVE:
-            raise RunError(f"{run.id} is {run.status}; its worker keeps its checkpoints", hint=f"engine stop {run.id}")
-        if not dry_run and (reason := run.read_only_reason):
-            raise RunError(reason)
-        known = list_checkpoints(run.paths)
-        newest = {info.folder.name for info in known[-max(1, keep) :]}
-        going = [i for i in known if i.folder.name not in newest and not {"best", "last"} & set(i.aliases)]
-        if not dry_run:
-            prune(run.paths, keep)
-        records.append({"run": run.id, "deleted": [info.folder.name for info in going],
-                        "bytes": sum(info.bytes for info in going)})  # fmt: skip
-    if as_json:
-        say_json(records)
-        return
-    for record in records:
-        what = "would go" if dry_run else "deleted"
-        count = len(record["deleted"])
-        say(f"{record['run']}  {count} checkpoint{'s' * (count != 1)} {what}, {size_text(record['bytes'])}")

@@ -1,48 +1,29 @@
-"""Verbs that start, stop and wait for training: train, rerun, stop, checkpoint, wait."""
+"""Verbs that start, stop and wait for training: train, stop, checkpoint, wait."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from engine.cli.beginning import Told, begin, finish, launch_options, notify_options, say_detached
 from engine.cli.common import (
     Place,
     complete_names,
     complete_runs,
-    complete_settings,
     json_option,
     run_argument,
     runs_argument,
     verb,
 )
-from engine.cli.group import Group, launch_all, new_group_id, start_group
-from engine.cli.outcome import exit_code, follow_to_end, introduce, result, warn_of_disk
+from engine.cli.outcome import exit_code, follow_to_end, introduce, result
 from engine.cli.output import say, say_json
 from engine.errors import RunError, UsageError
 from engine.runs import ENDED, RUN_ID, Run, load_run, read_events
 from engine.text import printable
-
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-def launch_options(function: _F) -> _F:
-    """The options of everything that launches."""
-    for option in (
-        json_option,
-        click.option("--tag", "tags", multiple=True, metavar="T", help="Tag the run; may be given again."),
-        click.option("--note", "text", default="", metavar="TEXT", help="Why you run it: goes into its journal entry."),
-        click.option("--detach", is_flag=True, help="Print the run's id and return; it goes on by itself."),
-        click.option("--device", metavar="DEVICE", help="auto, cpu, cuda:N or a GPU's UUID."),
-        click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=complete_settings,
-                     help="Change a setting: -s optimizer.lr=0.01; may be given again."),
-    ):  # fmt: skip
-        function = option(function)
-    return function
 
 
 @verb("train")
@@ -71,6 +52,8 @@ def train_(
     detach: bool,
     text: str,
     tags: tuple[str, ...],
+    notify: bool,
+    notify_url: str,
     as_json: bool,
 ) -> None:
     """Train an experiment and follow it.
@@ -78,22 +61,16 @@ def train_(
     The run is a process of its own: losing the terminal only stops following. Ctrl+c stops the run after a checkpoint,
     a second ctrl+c at once. With --json the last line of stdout is the result.
     """
+    told = Told.asked(notify, notify_url, alone=detach)
     if resumed is not None:
         if parent or seeds or text or tags:
             raise UsageError("--resume goes on with a run as it is", hint="it takes NAME, -s train.epochs=N, --device")
-        _resume(ctx, place, name, resumed, overrides, device, detach, as_json)
+        _resume(ctx, place, name, resumed, overrides, device, detach, as_json, told)
         return
     requests = _requests(place, name, parent, seeds, overrides, device, text, tags, sure or group is not None)
     if debugger:
         ctx.exit(_debug(place, requests, detach))
-    if len(requests) == 1 and group is None:
-        _train_one(ctx, place, requests[0], detach, as_json)
-        return
-    group = group or new_group_id(requests[0].experiment)
-    if detach:
-        start_group(place, group, len(requests), as_json)
-    else:
-        ctx.exit(launch_all(place, Group(group, requests), as_json))
+    begin(ctx, place, requests, group, detach, as_json, told)
 
 
 def _debug(place: Place, requests: list[Any], detach: bool) -> int:
@@ -177,37 +154,6 @@ def _newest_of(place: Place, experiment: str) -> str | None:
     return next((row.run for row in reversed(rows) if (row.experiment, row.state) == (experiment, "finished")), None)
 
 
-def _train_one(ctx: click.Context, place: Place, request: Any, detach: bool, as_json: bool) -> None:
-    from engine.cli.follow import Interrupts
-    from engine.launch import launch
-
-    warn_of_disk(place.root)
-    with Interrupts() as interrupts:
-        paths = launch(place.runs, request)
-        run = load_run(paths)
-        spec = request.device or request.settings.device
-        if detach:
-            _say_detached(run, spec, as_json)
-            return
-        introduce(run, spec, sys.stderr if as_json else sys.stdout)
-        ctx.exit(_finish(follow_to_end(run, interrupts, as_json), interrupts.count, as_json))
-
-
-def _finish(run: Run, interrupts: int, as_json: bool) -> int:
-    if as_json:
-        say_json(result(run))
-    return 130 if interrupts else exit_code(run)
-
-
-def _say_detached(run: Run, spec: str, as_json: bool) -> None:
-    introduce(run, spec, sys.stderr)
-    if as_json:
-        say_json({"run": run.id, "state": run.status, "experiment": run.info.experiment,
-                  "device": run.state.device, "folder": str(run.paths.folder)})  # fmt: skip
-    else:
-        say(run.id)
-
-
 def _resume(
     ctx: click.Context,
     place: Place,
@@ -217,6 +163,7 @@ def _resume(
     device: str | None,
     detach: bool,
     as_json: bool,
+    notices: Told,
 ) -> None:
     from engine.cli.follow import Interrupts
     from engine.index import touch
@@ -231,40 +178,15 @@ def _resume(
     with Interrupts() as interrupts:
         paths = resume(place.runs, run.id, overrides, device=device)
         touch(place.runs, run.id)
+        notices.ask(paths)
         run = load_run(paths)
         if detach:
-            _say_detached(run, device or "", as_json)
+            say_detached(run, device or "", as_json)
             return
         introduce(run, device or "", sys.stderr if as_json else sys.stdout)
-        ctx.exit(_finish(follow_to_end(run, interrupts, as_json, told), interrupts.count, as_json))
-
-
-@verb("rerun")
-@run_argument
-@launch_options
-@click.pass_context
-def rerun_(
-    ctx: click.Context,
-    place: Place,
-    run: str,
-    overrides: tuple[str, ...],
-    device: str | None,
-    detach: bool,
-    text: str,
-    tags: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Train with a run's settings again, from the beginning, as a new run; -s changes some."""
-    from engine.experiments import apply_overrides, settings_from_run
-    from engine.launch import LaunchRequest
-
-    origin = place.find(run)
-    folder = Path(origin.info.folder or ".")
-    settings = settings_from_run(origin.info)
-    if overrides:
-        settings = apply_overrides(settings, overrides, folder)
-    request = LaunchRequest(origin.info.experiment, settings, folder, device, text, tags)
-    _train_one(ctx, place, request, detach, as_json)
+        run = follow_to_end(run, interrupts, as_json, told)
+        notices.ring(run)
+        ctx.exit(finish(run, interrupts.count, as_json))
 
 
 @verb("stop")
@@ -321,12 +243,22 @@ def checkpoint_(place: Place, run: str, timeout: float, as_json: bool) -> None:
 @verb("wait")
 @runs_argument
 @click.option("--timeout", type=float, metavar="SECONDS", help="Give up after so long, with exit code 1.")
+@notify_options
 @json_option
 @click.pass_context
-def wait_(ctx: click.Context, place: Place, runs: tuple[str, ...], timeout: float | None, as_json: bool) -> None:
+def wait_(
+    ctx: click.Context,
+    place: Place,
+    runs: tuple[str, ...],
+    timeout: float | None,
+    notify: bool,
+    notify_url: str,
+    as_json: bool,
+) -> None:
     """Wait until runs have ended; exit code 1 if one failed, 130 if one was stopped."""
     from engine.launch import wait
 
+    told = Told.asked(notify, notify_url, alone=False)
     deadline = None if timeout is None else time.monotonic() + timeout
     ended = []
     for run in place.find_all(runs):
@@ -334,6 +266,7 @@ def wait_(ctx: click.Context, place: Place, runs: tuple[str, ...], timeout: floa
         if done.status not in ENDED:
             raise RunError(f"{done.id} is still {done.status} after {timeout:g} s")
         ended.append(done)
+        told.tell(done)
         if not as_json:
             say(f"{done.id} {done.status}" + (f": {printable(done.state.cause)}" if done.state.cause else ""))
     if as_json:

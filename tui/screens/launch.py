@@ -17,17 +17,26 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from engine.errors import EngineError
-from tui.launch_lines import change_lines, completion_lines, error_lines, note_line
-from tui.launching import Checked, Launched, Order, carry_out, check, command_line, default_device
+from tui.launch_lines import change_lines, completion_lines, difference_lines, error_lines, note_line
+from tui.launching import (
+    Checked,
+    Launched,
+    Order,
+    carry_out,
+    check,
+    command_line,
+    default_device,
+    rerun_differences,
+)
 from tui.messages import Replacing
 from tui.store import Snapshot
 from tui.text import fit, safe, wrap
 from tui.theme import Inks, inks
+from tui.widgets.completing_input import CompletingInput
 from tui.widgets.device_list import DeviceChoice
 from tui.widgets.footer import key_display
 from tui.widgets.line_input import LineInput
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.setting_input import SettingInput
 from tui.widgets.table import Line, plain
 
 if TYPE_CHECKING:
@@ -103,10 +112,16 @@ class LaunchScreen(ModalScreen[None]):
         parent: str | None = None,
         settings: Settings | None = None,
         folder: Path | None = None,
+        order: Order | None = None,
     ) -> None:
-        """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run."""
+        """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run.
+
+        An `order` takes the place of all that: what it changes already can be changed on.
+        """
         super().__init__()
-        self._order = Order(experiment, parent=parent, base=settings, folder=folder)
+        self._order = order or Order(experiment, parent=parent, base=settings, folder=folder)
+        self._differs: tuple[str, ...] = ()
+        """What is not as it was when the run ran that is run again."""
         self._checked: Checked | None = None
         self._error: EngineError | None = None
         self._busy = False
@@ -123,7 +138,8 @@ class LaunchScreen(ModalScreen[None]):
         """Device, changes, seeds, tags and note; below them errors and the command."""
         origin = f" from {self._order.parent}" if self._order.parent else ""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = plain(f"Launch {self._order.experiment}{origin}", 60)
+            again = f"Run {self._order.rerun} again: {self._order.experiment}" if self._order.rerun else ""
+            dialog.border_title = plain(again or f"Launch {self._order.experiment}{origin}", 60)
             dialog.border_subtitle = plain(
                 f"{key_display('enter')} launch   tab next   {key_display('ctrl+y')} copy command   esc close"
             )
@@ -133,7 +149,7 @@ class LaunchScreen(ModalScreen[None]):
             yield LinesPane(self._change_lines, id="changes")
             with Horizontal():
                 yield Static("Change", classes="label", markup=False)
-                yield SettingInput(self)
+                yield CompletingInput(self, placeholder="optimizer.lr=0.01", id="setting")
             yield LinesPane(self._below_lines, id="below")
             with Horizontal():
                 yield Static("Seeds", classes="label", markup=False)
@@ -151,6 +167,9 @@ class LaunchScreen(ModalScreen[None]):
         self.take_snapshot(self._app.snapshot)
         if not self._app.snapshot.devices:
             self._ask_devices()
+        self.query_one("#seeds", LineInput).disabled = self._order.base is not None  # the seed is that of the run
+        if self._order.rerun is not None:
+            self._look_for_differences(self._order.rerun)
         self.call_after_refresh(self._check)  # not before it is mounted
         self.call_after_refresh(self._redraw)
 
@@ -187,6 +206,16 @@ class LaunchScreen(ModalScreen[None]):
     def _device_chosen(self) -> None:
         self.devices.moved = True
         self._change_order()
+
+    @work(thread=True, exit_on_error=False, group="differences")
+    def _look_for_differences(self, run_id: str) -> None:
+        found = rerun_differences(self._app.store, run_id)
+        self.app.call_from_thread(self._tell_differences, found)
+
+    def _tell_differences(self, found: tuple[str, ...]) -> None:
+        self._differs = found
+        if self.is_mounted:
+            self._redraw()
 
     # the order
 
@@ -269,7 +298,7 @@ class LaunchScreen(ModalScreen[None]):
             folds = len({settings.data.get("fold") for settings in checked.settings})
             words = f"makes {checked.many:,} runs, one after another" + (f": {folds} folds" if folds > 1 else "")
             return note_line(words, ink.warning, ink)
-        return []
+        return difference_lines(self._differs, width, ink)
 
     def _command_lines(self, width: int, ink: Inks) -> list[Line]:
         return [[(fit(line, width), ink.muted)] for line in wrap(safe(self.command_text), width, 3)]
@@ -295,12 +324,13 @@ class LaunchScreen(ModalScreen[None]):
         if not self._busy:
             self.dismiss()
 
-    def pick(self, by: int) -> None:
-        """Go to another completion."""
+    def pick(self, by: int) -> bool:
+        """Go to another completion; also where there is none the key is the line's."""
         many = len(self._checked.completions) if self._checked else 0
         if many:
             self._pick = (self._pick + by) % many
             self._redraw()
+        return True
 
     def complete(self) -> bool:
         """Take the picked completion into the setting line; whether there was one."""

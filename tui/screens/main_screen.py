@@ -14,7 +14,7 @@ from tui.widgets.header import Header
 if TYPE_CHECKING:
     from tui.app import DltuiApp
     from tui.store import Snapshot
-    from tui.widgets.filter_bar import FilterBar
+    from tui.widgets.filter_bar import Completer, FilterBar
     from tui.widgets.line_list import LineList
 
 
@@ -62,13 +62,17 @@ class MainScreen(Screen[None]):
         found = self.query(FilterBar)
         return found.first() if found else None
 
+    def completer(self) -> Completer | None:
+        """What may be written in the filter; None where it is words alone."""
+        return None
+
     async def action_filter(self) -> None:
         """Open the filter line; it is made when first asked for, so that nobody waits for it at start."""
         from tui.widgets.filter_bar import FilterBar
 
         bar = self.filter_bar()
         if bar is None:
-            bar = FilterBar(self.PLACEHOLDER)
+            bar = FilterBar(self.PLACEHOLDER, self.completer())
             await self.mount(bar, before=self.query_one(Footer))
         bar.open()
 

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from engine.errors import EngineError
+from engine.rows import Row
+from tui.marking import Done
 from tui.run_store import RunSnapshot, RunStore
+from tui.screens.acting_again import AgainScreen, acting_keys
 
 if TYPE_CHECKING:
     from engine.checkpoints import CheckpointInfo
-    from tui.app import DltuiApp
 
 
-class RequestsScreen(Screen[None]):
+class RequestsScreen(AgainScreen):
     """Base of the screen of a run: it asks once, refuses with the reason, and says what went wrong."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("S", "stop", "stop", id="run.stop",
                 tooltip="Stop the run after a checkpoint; while it is stopping, stop it at once"),
         Binding("c", "checkpoint", "checkpoint now", id="run.checkpoint", tooltip="Ask the worker to save one now"),
-        Binding("r", "resume", "resume", id="run.resume", tooltip="Go on from its last checkpoint, or for longer"),
+        Binding("r", "resume", "resume", id="run.resume",
+                tooltip="Go on from its last checkpoint, or for longer; or start anew from the best or another"),
         Binding("B", "report", "page", show=False, id="run.report", tooltip="Write a journal page of this run"),
         Binding("exclamation_mark", "findings", "findings", id="run.findings", tooltip="All findings and warnings"),
+        *acting_keys("run", trash="delete", tag="T", note="W", shown=False),
     ]  # fmt: skip
+    ask_before_trash = True
 
     def __init__(self, run_id: str) -> None:
         super().__init__()
@@ -40,10 +44,21 @@ class RequestsScreen(Screen[None]):
         self._asked_stop = False
         self._leaving = threading.Event()
 
-    @property
-    def dltui(self) -> DltuiApp:
-        """The app, typed."""
-        return cast("DltuiApp", self.app)
+    def targets(self) -> list[Row]:
+        """The run, as lists show it."""
+        from engine.rows import make_row
+
+        return [make_row(self.snapshot.run)]
+
+    def acted(self, outcome: Done) -> None:
+        """Look again at the run, and at all runs."""
+        self.store.forget_checkpoints()
+        self.look_again()
+        super().acted(outcome)
+
+    def trashed(self, outcome: Done) -> None:
+        """There is nothing left to look at."""
+        self.call_later(self.dltui.action_back)
 
     def look_again(self) -> None:
         """Look at the run now rather than at the next tick."""
@@ -60,6 +75,8 @@ class RequestsScreen(Screen[None]):
             return not snapshot.ended
         if action == "resume":
             return bool(snapshot.ended)
+        if action in ("prune", "trash"):
+            return bool(snapshot.ended)
         if action == "findings":
             return bool(snapshot.findings)
         return True
@@ -72,7 +89,7 @@ class RequestsScreen(Screen[None]):
         """Show an error with what can be done about it."""
         self.dltui.complain(error)
 
-    def _refused(self) -> bool:
+    def refused(self) -> bool:
         """Whether the run can only be looked at; then it was said why."""
         reason = self.read_only()
         if reason:
@@ -100,7 +117,7 @@ class RequestsScreen(Screen[None]):
         """Ask for a checkpoint now."""
         from engine.control import request_checkpoint
 
-        if not self._refused():
+        if not self.refused():
             run = self.snapshot.run
             self._act(lambda: request_checkpoint(run), "Asked for a checkpoint; it is written after the step at hand")
 
@@ -108,7 +125,7 @@ class RequestsScreen(Screen[None]):
         """Stop, once confirmed; while it is stopping, offer to stop at once."""
         from tui.screens.confirm import ConfirmScreen
 
-        if self._refused():
+        if self.refused():
             return
         if self.snapshot.status == "stopping" or self._asked_stop:
             question = f"Stop {self.run_id} at once?"
@@ -130,39 +147,6 @@ class RequestsScreen(Screen[None]):
         if yes:
             run, self._asked_stop = self.snapshot.run, True
             self._act(lambda: stop(run, now=now))
-
-    def action_resume(self) -> None:
-        """Go on with the run, once confirmed; a limit it has reached may be raised."""
-        from tui.run_actions import reached_limit
-        from tui.screens.confirm import ConfirmScreen, PromptScreen
-
-        if self._refused():
-            return
-        limit = reached_limit(self.snapshot)
-        if limit is None:
-            words = "From its last checkpoint, with its own settings; the curves go on where they were."
-            screen = ConfirmScreen(f"Resume {self.run_id}?", words, yes="resume")
-            self.app.push_screen(screen, lambda yes: self._resume(()) if yes else None)
-            return
-        key, value = limit
-        title = f"{self.run_id} reached {key} = {value:g}: go on up to"
-        self.app.push_screen(PromptScreen(title, f"{2 * value:g}"), lambda text: self._resume_up_to(key, value, text))
-
-    def _resume_up_to(self, key: str, value: float, text: str | None) -> None:
-        if text is None:
-            return
-        if text == f"{value:g}":
-            self.app.notify(
-                f"{self.run_id} has reached {key} = {text} already: give a larger number", severity="warning"
-            )
-            return
-        self._resume((f"{key}={text}",))
-
-    def _resume(self, grow: tuple[str, ...]) -> None:
-        from engine.resume import resume
-
-        runs, run_id = self.dltui.store.runs, self.run_id
-        self._act(lambda: resume(runs, run_id, grow), f"{run_id} goes on", lambda _: self.dltui.look_again())
 
     def action_findings(self) -> None:
         """List all findings and warnings."""
@@ -189,7 +173,7 @@ class RequestsScreen(Screen[None]):
         from tui.run_actions import Evaluation, evaluate, split_to_score
         from tui.widgets.run_checkpoints import CheckpointsTab
 
-        if self._refused():
+        if self.refused():
             return
         if self.snapshot.alive:
             self.app.notify(f"{self.run_id} is training: evaluate it when it has ended", severity="warning")
@@ -210,7 +194,7 @@ class RequestsScreen(Screen[None]):
         from tui.screens.confirm import ConfirmScreen
         from tui.text import size
 
-        if self._refused():
+        if self.refused():
             return
         kept = [alias for alias in ("best", "last") if alias in info.aliases]
         if kept:

@@ -1,41 +1,55 @@
-"""What the runs screen shows: the rows of the present view, and how its filter and order are chosen."""
+"""What the runs screen shows: the rows of the present view, and what is said where there are none."""
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
 
+import msgspec
 from textual import getters, on, work
 from textual.containers import Container
 
-from engine.index import Row
+from engine.rows import Row
 from tui.messages import ViewApplied
-from tui.run_view import NEWEST, Outcome, View, apply
+from tui.run_columns import RunColumns, choose_columns
+from tui.run_view import NEWEST, Order, Outcome, View, apply, lines_of, read_filter, unknown_key
 from tui.screens.main_screen import MainScreen
 from tui.store import Snapshot
 from tui.text import safe
 from tui.theme import inks, symbol
-from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
 from tui.widgets.run_list import RunList
 from tui.widgets.table import Line, entitle
 
-SOON = 2_000
+if TYPE_CHECKING:
+    from engine.query_words import QueryError
+
+SOON = 500
 """With fewer runs than this a view is applied at once, without a thread."""
 
 
 class ShownRuns(MainScreen):
-    """The list of runs, filtered and ordered; `RunsScreen` adds what is done with them, and all keys."""
+    """The list of runs as a view has it."""
 
     MODE = "runs"
-    PLACEHOLDER = "words, or val/accuracy > 0.9 and optimizer.name == SGD and age < 7d"
+    PLACEHOLDER = "words, or val/accuracy > 0.9 and optimizer.name == 'SGD' and age < 7d"
 
     listing = getters.query_one("#runs", RunList)
 
     def __init__(self) -> None:
         super().__init__()
         self.view = View()
+        self.view_name = ""
+        """Of the saved view that was chosen."""
         self._rows: tuple[Row, ...] | None = None
+        self._asked = self._saved = self.view
+        """The view being shown; it differs from `view` while the filter cannot be read. And the saved view as it is."""
         self._outcome = Outcome(self.view)
+        self._unreadable: QueryError | None = None
+        self._readable = ""
+        """The filter typed last that could be read."""
+        self._folded: set[tuple[Hashable, ...]] = set()
+        """The groups whose runs are hidden."""
 
     def body(self) -> Container:
         """The list of runs."""
@@ -49,14 +63,17 @@ class ShownRuns(MainScreen):
         super().on_mount()
         self.set_interval(30, self._tick)
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.say_title)
+
     def _tick(self) -> None:
         if self.is_current:
             self.listing.tick()
 
-    # what is shown
+    # the rows of the view
 
     def take_snapshot(self, snapshot: Snapshot) -> None:
-        """Show the rows as they are now; the cursor stays on its run."""
+        """Show the rows as they are now; the cursor stays on its run, and what is looked at where it is."""
         super().take_snapshot(snapshot)
         self.listing.tick()
         if snapshot.rows != self._rows or self._rows is None:
@@ -64,85 +81,100 @@ class ShownRuns(MainScreen):
             self._apply()
 
     def show_view(self, view: View) -> None:
-        """Filter and sort as `view` says."""
+        """Filter, order, gather and lay out as `view` says."""
+        if view.groups != self.view.groups:
+            self._folded.clear()
         self.view = view
+        self._read_filter()
         if self._rows is not None:  # else the first snapshot will be shown so
             self._apply()
 
+    def _read_filter(self) -> None:
+        """While the filter is being typed and cannot be read yet, the list stays at the last one that could."""
+        bar = self.filter_bar()
+        open_ = bar is not None and bar.has_class("-shown")
+        query, self._unreadable = read_filter(self.view.filter.strip())
+        if query is not None and bar is not None and bar.typing:
+            self._unreadable = unknown_key(query, self._rows or ())
+        if self._unreadable is None:
+            self._readable = self.view.filter
+        self._asked = msgspec.structs.replace(self.view, filter=self._readable)
+        if bar is not None and open_:
+            bar.say(self._unreadable)
+        elif self._unreadable is not None:
+            self.notify(f"The filter cannot be read: {self._unreadable.problem}", severity="error")
+
     def _apply(self) -> None:
         rows = self._rows or ()
-        cheap = self.view.sort == NEWEST and not self.view.filter
-        if cheap or len(rows) < SOON:
-            self._show(apply(rows, self.view))
+        first = not self.listing.items and self._asked == View()
+        if len(rows) < SOON or first:
+            self._show(*_applied(rows, self._asked))
         else:
-            self._apply_later(rows, self.view)
+            self._apply_later(rows, self._asked)
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="view")
+    # with a description of its own: Textual's would be the repr of all rows, on the event loop
+    @work(thread=True, exclusive=True, exit_on_error=False, group="view", description="apply a view")
     def _apply_later(self, rows: tuple[Row, ...], view: View) -> None:
-        self.post_message(ViewApplied(apply(rows, view)))
+        self.post_message(ViewApplied(*_applied(rows, view)))
 
     @on(ViewApplied)
-    def _applied(self, message: ViewApplied) -> None:
-        if message.outcome.view == self.view:
-            self._show(message.outcome)
+    def _view_applied(self, message: ViewApplied) -> None:
+        if message.outcome.view == self._asked:
+            self._show(message.outcome, message.columns)
 
-    def _show(self, outcome: Outcome) -> None:
+    def _show(self, outcome: Outcome, columns: RunColumns) -> None:
         self._outcome = outcome
         bar = self.filter_bar()
         if bar is not None:
-            bar.say(outcome.error)
+            bar.say(self._unreadable or outcome.error)
         runs = self.listing
-        current = runs.current
-        position = None
-        if current is not None:
-            position = next((i for i, row in enumerate(outcome.rows) if row.run == current.run), None)
-        ids = len(outcome.rows[0].run) if outcome.rows else 5
-        runs.measure({row.experiment for row in outcome.rows}, ids, {row.monitor for row in outcome.rows})
-        runs.sorted_by(self.view.sort, self.view.descending)
-        runs.empty = self._empty_lines()
-        if runs.cursor == 0 and self.view.sort == NEWEST and round(runs.scroll_y) == 0:
-            position = 0  # at the top of the newest one stays at the top
-        runs.set_items(outcome.rows, position)
-        self._say_title()
+        if not outcome.rows:
+            runs.empty = self._empty_lines()
+        # at the top of the newest one stays at the top
+        newest = runs.cursor == 0 and outcome.view.orders == View().orders and round(runs.scroll_y) == 0
+        runs.show(lines_of(outcome, self._folded), columns, outcome.view.orders, top=newest and not outcome.groups)
+        self.say_title()
 
-    def _say_title(self) -> None:
-        total, shown = len(self._rows or ()), len(self._outcome.rows)
-        parts = [
-            f"Runs {symbol('dot')} {total:,}" if shown == total else f"Runs {symbol('dot')} {shown:,} of {total:,}"
-        ]
-        if self.view.experiment:
-            parts.append(f"of {self.view.experiment}")
-        if self.view.filter:
-            parts.append(f"/ {self.view.filter}")
-        if self.view.sort != NEWEST or not self.view.descending:
-            parts.append(f"by {self.view.sort} {symbol('down' if self.view.descending else 'up')}")
-        chosen = len(self.listing.selected)
-        hidden = self._outcome.hidden
+    def show_lines(self) -> None:
+        """Show the lines anew, as groups are folded now."""
+        self.listing.show(lines_of(self._outcome, self._folded), self.listing.columns, self.listing.orders)
+
+    # what is said around them
+
+    def say_title(self) -> None:
+        """Say in the frame what is shown and what is selected."""
+        entitle(self.listing, "   ".join(self._title_parts()), "   ".join(self._below_parts()), 100)
+
+    def _title_parts(self) -> list[str]:
+        view, total, shown = self.view, len(self._rows or ()), len(self._outcome.rows)
+        many = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
+        parts = [f"Runs {symbol('dot')} {many}"]
+        if self.view_name:
+            parts.append(f"view {self.view_name}{'' if view == self._saved else ', changed'}")
+        if view.experiment:
+            parts.append(f"of {view.experiment}")
+        if view.filter:
+            parts.append(f"/ {view.filter}")
+        if view.orders != View().orders:
+            parts.append(f"by {', '.join(map(_order_words, view.orders))}")
+        if view.groups:
+            parts.append(f"{len(self._outcome.groups):,} groups by {', '.join(view.groups)}")
+        return parts
+
+    def _below_parts(self) -> list[str]:
+        chosen, hidden = len(self.listing.selected), self._outcome.hidden
+        left, right = self.listing.out_of_sight()
         said = [f"{chosen} selected"] if chosen else []
         said += [f"{hidden} archived, A shows them"] if hidden else []
-        entitle(self.listing, "   ".join(parts), "   ".join(said), 70)
-
-    def _select(self, ids: set[str]) -> None:
-        self.listing.selected = ids
-        self.listing.refresh()
-        self._say_title()
-
-    def _lacking(self) -> list[tuple[str, str]]:
-        """The keys of the filter that no run has, each with what may be meant."""
-        from engine.errors import UsageError
-        from engine.query import lacking, parse
-
-        try:
-            keys = sorted(parse(self.view.filter).keys)
-        except UsageError:
-            return []  # said where it is typed
-        return [(key, hint) for key in keys if (hint := lacking(key, self._rows or ())) is not None]
+        columns = [f"< {left}"] * bool(left) + [f"> {right}"] * bool(right)
+        return said + ([f"{' '.join(columns)} more columns"] if columns else [])
 
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)
         if self._rows:
             words = [(" No run fits ", ink.muted), (safe(self.view.filter or self.view.experiment), ink.text)]
-            hints = [[(f" no run has {safe(key)!r}; {safe(hint)}", ink.warning)] for key, hint in self._lacking()]
+            error = self._outcome.error
+            hints = [[(f" {safe(error.problem)}; {safe(error.hint)}", ink.warning)]] if error is not None else []
             return [words, *hints, [], [(" esc shows all", ink.muted)]]
         return [
             [(" No runs yet", ink.muted), (f" in {safe(self.dltui.store.root)}", ink.muted)],
@@ -155,64 +187,19 @@ class ShownRuns(MainScreen):
             ],
         ]
 
-    # filter and order
+    # the selection
 
-    @on(FilterBar.Changed)
-    def _filtered(self, message: FilterBar.Changed) -> None:
-        self.show_view(dataclasses.replace(self.view, filter=message.text.strip()))
+    def _select(self, ids: set[str]) -> None:
+        self.listing.selected = ids
+        self.listing.refresh()
+        self.say_title()
 
-    @on(FilterBar.Closed)
-    def _filter_closed(self) -> None:
-        self.listing.focus()
 
-    def sort_by(self, key: str) -> None:
-        """Sort by a key of the query language; again by the same turns the order round."""
-        self.show_view(self.view.sorted_by(key))
+def _applied(rows: tuple[Row, ...], view: View) -> tuple[Outcome, RunColumns]:
+    outcome = apply(rows, view)
+    return outcome, choose_columns(view.columns, rows, outcome.rows)
 
-    def action_turn(self) -> None:
-        """Turn the order round."""
-        self.show_view(dataclasses.replace(self.view, descending=not self.view.descending))
 
-    def action_sort(self) -> None:
-        """Choose what to sort by."""
-        from tui.screens.confirm import Choice, ChoiceScreen
-
-        choices = [
-            Choice(NEWEST, "age", "a", "when it was launched"),
-            Choice("best", "best", "b", "the best value of what its checkpoints watch"),
-            Choice("test", "test", "x", "the score on the test split: accuracy, error rate, whatever the task has"),
-            Choice("experiment", "experiment", "e"),
-            Choice("state", "state", "s"),
-            Choice("seconds", "time", "t", "how long it trained"),
-            Choice("device", "device", "d"),
-            *(Choice(name, name) for name in self._metric_names()),
-        ]
-
-        def chosen(key: str | None) -> None:
-            if key is not None:
-                self.sort_by(key)
-
-        self.app.push_screen(ChoiceScreen("Sort by", choices, self.view.sort), chosen)
-
-    def _metric_names(self) -> list[str]:
-        names: dict[str, None] = {}
-        for row in self._outcome.rows[:200]:
-            names.update(dict.fromkeys(row.metrics))
-        return sorted(name for name in names if "/" in name)
-
-    def action_archived(self) -> None:
-        """Show or hide archived runs."""
-        self.show_view(dataclasses.replace(self.view, archived=not self.view.archived))
-
-    def action_back(self) -> None:
-        """Drop the selection; else the filter; else go to the experiments."""
-        bar = self.filter_bar()
-        if self.listing.selected:
-            self._select(set())
-        elif self.view.filter or self.view.experiment:
-            if bar is not None:
-                bar.clear()
-            self.show_view(dataclasses.replace(self.view, filter="", experiment=""))
-            self.listing.focus()
-        else:
-            self.dltui.action_go("experiments")
+def _order_words(order: Order) -> str:
+    key = "age" if order.key == NEWEST else order.key
+    return f"{key} {symbol('down' if order.descending else 'up')}"

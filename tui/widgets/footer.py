@@ -21,7 +21,7 @@ _DISPLAY = {
     "minus": "-", "left_square_bracket": "[", "right_square_bracket": "]", "full_stop": ".", "comma": ",",
     "less_than_sign": "<", "greater_than_sign": ">", "equals_sign": "=", "up": "↑", "down": "↓", "left": "←",
     "right": "→", "pageup": "pgup", "pagedown": "pgdn", "exclamation_mark": "!", "number_sign": "#",
-    "backspace": "bksp", "left_curly_bracket": "{", "right_curly_bracket": "}",
+    "backspace": "bksp", "colon": ":", "left_curly_bracket": "{", "right_curly_bracket": "}",
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
 _ARROWS = ("up", "down", "left", "right")

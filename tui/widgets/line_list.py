@@ -96,14 +96,18 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         """The item under the cursor."""
         return self.items[self.cursor] if 0 <= self.cursor < len(self.items) else None
 
-    def set_items(self, items: Sequence[T], cursor: int | None = None) -> None:
-        """Show `items`; the cursor goes to `cursor`, or stays at its index as far as there are so many."""
+    def set_items(self, items: Sequence[T], cursor: int | None = None, *, follow: bool = True) -> None:
+        """Show `items`; the cursor goes to `cursor`, or stays at its index as far as there are so many.
+
+        Args:
+            follow: scroll so that the cursor is in sight.
+        """
         old, self.items = self.items, items
         was, wanted = self.cursor, self.cursor if cursor is None else cursor
         self.cursor = max(0, min(wanted, len(items) - 1))
         if len(old) != len(items):
             self.virtual_size = Size(self.size.width, len(items) + self.titled)
-        if self._follow() or len(old) != len(items) or not items:
+        if (follow and self._follow()) or len(old) != len(items) or not items:
             self.refresh()
             return
         # a live run changes one row a second: only the lines in sight that are others are drawn again
@@ -112,6 +116,24 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
             same = old[index] is items[index] or old[index] == items[index]
             if not same or (was != self.cursor and index in (was, self.cursor)):
                 self.refresh_line(index + self.titled)
+
+    def replace_items(self, items: Sequence[T], cursor: int | None, moved: int) -> None:
+        """Show other `items` and scroll by as many lines as what is looked at has moved.
+
+        Args:
+            cursor: where the cursor's item stands now; None, where it is gone, leaves the cursor at its index.
+            moved: lines that the first item in sight, or that under the cursor, stands further down than before.
+        """
+        top = round(self.scroll_y)
+        height = max(1, self.size.height - self.titled)
+        in_sight = top <= self.cursor < top + height
+        self.set_items(items, cursor, follow=False)
+        wanted = max(0, min(top + moved, len(items) - height))
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+            self.refresh()
+        if in_sight and self._follow():
+            self.refresh()
 
     def forget(self) -> None:
         """Draw everything anew: theme, columns or a minute changed."""

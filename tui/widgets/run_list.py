@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 from textual import events
 
-from engine.index import Row
-from tui.details import progress
-from tui.run_view import BEST, TEST, score
-from tui.scores import parted
-from tui.text import age, dash, duration, number, safe
+from engine.rows import Row
+from tui.run_columns import FIXED, RunColumns, cell, choose_columns
+from tui.run_groups import draw_heading
+from tui.run_view import Heading, Item, Order, place_of
 from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
 from tui.widgets.table import GAP, Column, Line, arrange, draw_row
 
-SORT_KEYS = {
-    "run": "created", "experiment": "experiment", "best": BEST, "test": TEST, "time": "seconds",
-    "age": "created", "device": "device", "state": "state", "tags": "tags", "epoch": "epoch",
-}  # fmt: skip
-"""What a click on a column's title sorts by."""
+ORDERED_AS = {"run": "created", "age": "created", "tag": "tags", "seconds": "time"}
+"""Columns whose values are ordered by another key."""
 
 
-class RunList(LineList[Row]):
-    """One run a line: state, id, star, experiment, metrics, duration, age, device, tags."""
+class RunList(LineList[Item]):
+    """One run a line: state, id, star, then the chosen columns; groups of them under headings."""
 
     def __init__(self) -> None:
         super().__init__(id="runs", classes="panel")
         self.selected: set[str] = set()
         """Ids of the runs that the next action is for; none means the one under the cursor."""
-        self.sort = ("created", True)
-        self._columns = _columns(12, 8, 0)
+        self.orders: tuple[Order, ...] = (Order("created"),)
+        self.columns = choose_columns((), ())
+        self.pan = 0
+        """How many of the columns at the left are out of sight."""
         self._minute = 0
 
-    def measure(self, experiments: Iterable[str], ids: int, monitors: Iterable[str | None] = ()) -> None:
-        """Fit the columns to the longest experiment name and id, and say the metrics where not all are accuracies."""
-        metrics = {parted(monitor)[1] for monitor in monitors if monitor}
-        metric = max(map(len, metrics)) if metrics - {"accuracy"} else 0
-        columns = _columns(max([10, *map(len, experiments)]), ids, metric)
-        if columns != self._columns:
-            self._columns = columns
+    # what is under the cursor
+
+    @property
+    def current(self) -> Row | None:
+        """The run under the cursor; None on a group's heading."""
+        item = super().current
+        return item if isinstance(item, Row) else None
+
+    @property
+    def heading(self) -> Heading | None:
+        """The heading under the cursor."""
+        item = super().current
+        return item if isinstance(item, Heading) else None
+
+    def under_cursor(self) -> list[Row]:
+        """The run under the cursor; on a heading, those of its group."""
+        item = super().current
+        return list(item.group.rows) if isinstance(item, Heading) else [] if item is None else [item]
+
+    def heading_of(self, index: int) -> Heading | None:
+        """The heading that a line stands under, or is."""
+        return next((item for item in reversed(self.items[: index + 1]) if isinstance(item, Heading)), None)
+
+    # what is shown
+
+    def show(self, items: list[Item], columns: RunColumns, orders: tuple[Order, ...], *, top: bool = False) -> None:
+        """Show other lines: what is looked at stays where it is on the screen.
+
+        Args:
+            top: put the cursor on the first line.
+        """
+        if columns != self.columns:
+            self.columns = columns
+            self.pan = min(self.pan, max(0, len(columns.keys) - 1))
             self.forget()
+        self._mark_orders(orders)
+        if top or not self.items:
+            self.set_items(items, 0)
+            return
+        headings = any(isinstance(item, Heading) for item in items[:1])
+        anchor = self._anchor()
+        cursor = self._place(self.cursor, items, headings)
+        place = cursor if anchor == self.cursor else self._place(anchor, items, headings)
+        moved = 0 if place is None or round(self.scroll_y) == 0 else place - anchor
+        self.replace_items(items, cursor, moved)
+
+    def _anchor(self) -> int:
+        """The line that is to stay where it is: that of the cursor when it is in sight, else the first in sight."""
+        first = round(self.scroll_y)
+        height = max(1, self.size.height - self.titled)
+        return self.cursor if first <= self.cursor < first + height else min(first, len(self.items) - 1)
+
+    def _place(self, index: int, items: list[Item], headings: bool) -> int | None:
+        if not 0 <= index < len(self.items):
+            return None
+        return place_of(self.items[index], self.heading_of(index) if headings else None, items, headings)
 
     def tick(self) -> bool:
         """Repaint the ages when another minute has begun; whether it did."""
@@ -52,59 +97,75 @@ class RunList(LineList[Row]):
         self.refresh()
         return True
 
-    def sorted_by(self, key: str, descending: bool) -> None:
-        """Mark the column that the rows are sorted by."""
-        if self.sort == (key, descending):
-            return
-        self.sort = (key, descending)
-        self.refresh_line(round(self.scroll_y))
+    def _mark_orders(self, orders: tuple[Order, ...]) -> None:
+        """Mark the columns that the rows are ordered by."""
+        if orders != self.orders:
+            self.orders = orders
+            self.refresh_line(0)
 
-    def version(self, item: Row) -> int:
+    def version(self, item: Item) -> int:
         """A row is drawn anew each minute, and when it is selected or not any more."""
+        if isinstance(item, Heading):
+            return sum(row.run in self.selected for row in item.group.rows) if self.selected else 0
         return self._minute * 2 + (item.run in self.selected)
 
+    # drawing
+
+    def _arranged(self, width: int) -> list[tuple[Column, int]]:
+        return arrange(self.columns.panned(self.pan), width)
+
+    def out_of_sight(self) -> tuple[int, int]:
+        """How many columns there is no room for: at the left, by panning, and at the right."""
+        if self.room < 2:
+            return 0, 0  # not laid out yet
+        shown = len(self._arranged(self.room - 1)) - len(FIXED)
+        return self.pan, max(0, len(self.columns.keys) - self.pan - shown)
+
+    def move_columns(self, by: int) -> bool:
+        """Bring columns in sight that there is no room for; whether there were any."""
+        wanted = self.pan + by
+        if wanted < 0 or (by > 0 and self.out_of_sight()[1] == 0):
+            return False
+        self.pan = wanted
+        self.forget()
+        return True
+
     def draw_title(self, width: int, ink: Inks) -> Line:
-        """The columns' names, an arrow at the one they are sorted by."""
+        """The columns' names, an arrow at those they are ordered by, and which comes first where there are several."""
+        ranks = {order.key: rank for rank, order in enumerate(self.orders, 1)}
         cells = {}
-        arranged = arrange(self._columns, width)
-        marked = False
+        arranged = self._arranged(width)
         for column, size in arranged:
+            rank = 0 if column.key == "run" else ranks.pop(ORDERED_AS.get(column.key, column.key), 0)
+            mark = self._mark(rank)
             title = column.title
-            if not marked and SORT_KEYS.get(column.key) == self.sort[0] and column.key != "run":
-                arrow = symbol("down" if self.sort[1] else "up")
-                title = f"{title} {arrow}" if len(title) + 2 <= size else title[: size - 1] + arrow
-                marked = True
-                cells[column.key] = (title, ink.accent)
-            else:
-                cells[column.key] = (title, ink.title)
+            if mark:
+                title = f"{title} {mark}" if len(title) + 1 + len(mark) <= size else title[: size - len(mark)] + mark
+            cells[column.key] = (title, ink.accent if mark else ink.title)
         return draw_row(arranged, cells, ink.text)
 
-    def draw_item(self, item: Row, width: int, ink: Inks) -> Line:
-        """One run."""
-        state = ink.state(item.state)
+    def _mark(self, rank: int) -> str:
+        if not rank:
+            return ""
+        arrow = symbol("down" if self.orders[rank - 1].descending else "up")
+        return f"{arrow}{rank}" if len(self.orders) > 1 else arrow
+
+    def draw_item(self, item: Item, width: int, ink: Inks) -> Line:
+        """One run, or the heading of a group."""
+        if isinstance(item, Heading):
+            return draw_heading(item, width, ink, self.selected)
         chosen = item.run in self.selected
-        tested, test, _ = score(item, TEST)
-        watched = score(item, BEST)[0]
-        cells = {
-            "mark": (symbol("selected") if chosen else symbol(item.state), ink.warning if chosen else state),
-            "run": (item.run, ink.strong),
-            "star": (symbol("star") if item.star else "", ink.star),
-            "experiment": (_title(item), ink.text),
-            "state": (_state(item), state),
-            "metric": (safe(", ".join(dict.fromkeys(name for name in (watched, tested) if name))), ink.muted),
-            "best": (number(item.best), ink.text if item.best is not None else ink.faint),
-            "test": (number(test), ink.text if test is not None else ink.faint),
-            "time": (duration(item.seconds or None), ink.muted),
-            "age": (age(item.started or item.created), ink.muted),
-            "device": (safe(item.device) or dash(), ink.muted),
-            "tags": (safe(" ".join(item.tags)), ink.accent),
-        }
-        return draw_row(arrange(self._columns, width), cells, ink.text)
+        mark = (symbol("selected") if chosen else symbol(item.state), ink.warning if chosen else ink.state(item.state))
+        arranged = self._arranged(width)
+        cells = {column.key: cell(item, column.key, ink) for column, _ in arranged if column.key != "mark"}
+        return draw_row(arranged, {**cells, "mark": mark}, ink.text)
+
+    # mouse
 
     def column_at(self, x: int) -> str | None:
         """The key of the column at cell `x` of the title line."""
         at = 1
-        for column, width in arrange(self._columns, self.room - 1):
+        for column, width in self._arranged(self.room - 1):
             if at <= x < at + width + GAP:
                 return column.key
             at += width + GAP
@@ -114,34 +175,9 @@ class RunList(LineList[Row]):
         offset = event.get_content_offset(self)
         if offset is not None and offset.y == 0 and self.items:
             event.stop()
-            key = SORT_KEYS.get(self.column_at(offset.x) or "")
-            if key:
-                self.screen.sort_by(key)  # type: ignore[attr-defined]
+            key = self.column_at(offset.x)
+            if key and key not in ("mark", "star", "metric"):
+                further = event.shift or event.ctrl
+                self.screen.sort_by(ORDERED_AS.get(key, key), further=further)  # type: ignore[attr-defined]
             return
         await super()._on_click(event)
-
-
-def _title(row: Row) -> str:
-    return safe(f"{row.experiment} {row.name}" if row.name else row.experiment)
-
-
-def _state(row: Row) -> str:
-    done = progress(row) if row.live else None
-    return row.state if done is None else f"{100 * done:.0f} %"
-
-
-def _columns(experiment: int, ids: int, metric: int) -> tuple[Column, ...]:
-    return (
-        Column("mark", "", 1),
-        Column("run", "run", max(5, ids)),
-        Column("star", "", 1),
-        Column("experiment", "experiment", min(experiment, 18), 48),
-        Column("state", "state", 8, 10, rank=4),
-        *([Column("metric", "metric", min(max(6, metric), 14), 20, rank=3)] if metric else []),
-        Column("best", "best", 7, 9, right=True, rank=1),
-        Column("test", "test", 7, 9, right=True, rank=2),
-        Column("time", "time", 8, 9, right=True, rank=5),
-        Column("age", "age", 6, 7, right=True, rank=3),
-        Column("device", "device", 6, 8, rank=6),
-        Column("tags", "tags", 8, 1_000, rank=7),
-    )

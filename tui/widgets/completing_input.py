@@ -1,4 +1,4 @@
-"""The line in which a changed setting is typed."""
+"""A line that is completed as one types."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class Completing(Protocol):
     def complete(self) -> bool:
         """Take the picked completion into the line; whether there was one."""
 
-    def pick(self, by: int) -> None:
-        """Go to another completion."""
+    def pick(self, by: int) -> bool:
+        """Go to another completion; whether there are any."""
 
     def take_back(self) -> None:
-        """Take the setting that was entered last back into the line."""
+        """Take what was entered last back into the line."""
 
 
-class SettingInput(LineInput):
-    """Tab completes, up and down pick, backspace on an empty line takes the last setting back."""
+class CompletingInput(LineInput):
+    """Tab completes, up and down pick, backspace on an empty line takes back what was entered last."""
 
-    def __init__(self, helper: Completing) -> None:
-        super().__init__(placeholder="optimizer.lr=0.01", id="setting")
+    def __init__(self, helper: Completing, *, placeholder: str = "", id: str | None = None) -> None:
+        super().__init__(placeholder=placeholder, id=id)
         self._helper = helper
 
     async def _on_key(self, event: events.Key) -> None:
@@ -34,8 +34,7 @@ class SettingInput(LineInput):
         if event.key == "tab" and self.value:
             handled = self._helper.complete()
         elif event.key in ("up", "down"):
-            self._helper.pick(-1 if event.key == "up" else 1)
-            handled = True
+            handled = self._helper.pick(-1 if event.key == "up" else 1)
         elif event.key == "backspace" and not self.value:
             self._helper.take_back()
             handled = True

@@ -13,7 +13,6 @@ from engine.cli.output import (
     Column,
     ago,
     duration,
-    iso,
     metric_text,
     note,
     number_text,
@@ -23,6 +22,7 @@ from engine.cli.output import (
     setting_text,
     state_cell,
 )
+from engine.row_record import iso, record
 
 if TYPE_CHECKING:
     from engine.index import Row
@@ -77,16 +77,16 @@ def _say_experiments(records: list[dict[str, Any]]) -> None:
         Column("best", right=True), Column("description", least=10),
     ]  # fmt: skip
     lines: list[list[Cell]] = []
-    for record in records:
-        runs: Cell = f"{'● ' if record['live'] else ''}{record['runs']}" if record["runs"] else "–"
+    for entry in records:
+        runs: Cell = f"{'● ' if entry['live'] else ''}{entry['runs']}" if entry["runs"] else "–"
         lines.append(
             [
-                record["name"],
-                str(record["data"] or "–"),
-                str(record["model"] or "–"),
-                (str(runs), "green") if record["live"] else runs,
-                metric_text(record["best"]),
-                record["description"],
+                entry["name"],
+                str(entry["data"] or "–"),
+                str(entry["model"] or "–"),
+                (str(runs), "green") if entry["live"] else runs,
+                metric_text(entry["best"]),
+                entry["description"],
             ]
         )
     say_table(columns, lines)
@@ -164,19 +164,6 @@ def _check_key(key: str, rows: list[Row]) -> None:
 
     if (hint := lacking(key, rows)) is not None:
         raise UsageError(f"no run has {key!r}", hint=hint)
-
-
-def record(row: Row) -> dict[str, Any]:
-    """A run as `engine runs --json` shows it."""
-    return {
-        "run": row.run, "experiment": row.experiment, "state": row.state, "metrics": row.metrics,
-        "started": iso(row.started), "device": row.device, "name": row.name, "tags": list(row.tags), "star": row.star,
-        "archived": row.archived, "created": iso(row.created), "ended": iso(row.ended), "seconds": row.seconds,
-        "epoch": row.epoch, "total_epochs": row.total_epochs, "step": row.step, "best": row.best,
-        "best_epoch": row.best_epoch, "monitor": row.monitor, "data": row.data, "model": row.model, "seed": row.seed,
-        "parent": row.parent, "group": row.group, "host": row.host, "user": row.user, "cause": row.cause,
-        "note": row.note,
-    }  # fmt: skip
 
 
 def _value(row: Row, key: str) -> Any:

@@ -103,10 +103,14 @@ class LaunchScreen(ModalScreen[None]):
         parent: str | None = None,
         settings: Settings | None = None,
         folder: Path | None = None,
+        device: str | None = None,
     ) -> None:
-        """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run."""
+        """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run.
+
+        With a `device` that one is chosen already.
+        """
         super().__init__()
-        self._order = Order(experiment, parent=parent, base=settings, folder=folder)
+        self._order = Order(experiment, parent=parent, base=settings, folder=folder, device=device)
         self._checked: Checked | None = None
         self._error: EngineError | None = None
         self._busy = False
@@ -164,7 +168,11 @@ class LaunchScreen(ModalScreen[None]):
         found = [*snapshot.devices[1:], *snapshot.devices[:1]]
         if not found or found == list(self.devices.items):
             return
-        if self.devices.moved and self.devices.current is not None:
+        given = self._order.device if not self.devices.items else None
+        if given is not None and given in (device.name for device in found):
+            self.devices.moved = True
+            at = next(i for i, device in enumerate(found) if device.name == given)
+        elif self.devices.moved and self.devices.current is not None:
             name = self.devices.current.name
             at = next((i for i, device in enumerate(found) if device.name == name), 0)
         else:

@@ -15,11 +15,12 @@ from textual.screen import Screen
 
 from tui.key_order import KeyOrder
 from tui.messages import SnapshotTaken
+from tui.palettes import DARK, partner, themes
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
 from tui.terminal import terminal_is_gone
 from tui.text import safe
-from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
+from tui.theme import ascii_mode, muted_colour, no_color
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -87,6 +88,14 @@ class DltuiApp(App[None]):
             show=False,
             id="app.theme",
             tooltip="Switch between the dark and the light theme",
+        ),
+        Binding(
+            "f8",
+            "themes",
+            "Themes",
+            show=False,
+            id="app.themes",
+            tooltip="Choose the colours, seeing each: for the colour-blind and with high contrast too",
         ),
         Binding(
             "M",
@@ -290,7 +299,18 @@ class DltuiApp(App[None]):
 
     def action_toggle_theme(self) -> None:
         """Change between the dark and the light theme, and remember it."""
-        self.use_theme(LIGHT if self.current_theme.dark else DARK)
+        self.use_theme(partner(self.theme, dark=self.current_theme.dark))
+
+    def action_themes(self) -> None:
+        """Choose a theme, seeing each."""
+        from tui.screens.themes import ThemeScreen
+
+        if not isinstance(self.screen, ThemeScreen):
+            self.push_screen(ThemeScreen(self.theme, sorted(self.available_themes)))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours that styles name and themes of others do not."""
+        return {"dl-muted": muted_colour(self)}
 
     def use_theme(self, name: str) -> None:
         """Take a theme and remember it."""

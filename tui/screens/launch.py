@@ -46,9 +46,9 @@ class LaunchScreen(ModalScreen[None]):
     LaunchScreen LinesPane, LaunchScreen DeviceChoice { background: $surface; height: auto; }
     LaunchScreen DeviceChoice { width: 1fr; }
     LaunchScreen Horizontal { height: auto; }
-    LaunchScreen .label { width: 10; color: $foreground 60%; }
+    LaunchScreen .label { width: 10; color: $dl-muted; }
     LaunchScreen #seeds { width: 8; }
-    LaunchScreen .second { width: 8; padding: 0 0 0 2; color: $foreground 60%; }
+    LaunchScreen .second { width: 8; padding: 0 0 0 2; color: $dl-muted; }
     LaunchScreen #changes { display: none; }
     LaunchScreen #command { margin: 1 0 0 0; }
     LaunchScreen.-low #command { margin: 0; }

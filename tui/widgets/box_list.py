@@ -13,7 +13,7 @@ from tui.text import dash, fit, pad, percent, safe, size
 from tui.theme import Inks, ascii_mode, bar, symbol
 from tui.widgets.device_list import load, memory, short_name
 from tui.widgets.line_list import LineList
-from tui.widgets.table import Column, Line, arrange, draw_row
+from tui.widgets.table import Cell, Column, Line, arrange, draw_row
 
 _INDENT = 7
 _FILLS = {"data": "█", "forward": "▓", "backward": "▒", "update": "░", "evaluation": "▚", "checkpoint": "▪"}
@@ -77,10 +77,12 @@ def _spark(values: tuple[float, ...], width: int) -> str:
     return drawn.rjust(width)
 
 
-def _state(device: Device, ink: Inks) -> tuple[str, object]:
+def _state(device: Device, ink: Inks) -> Cell:
     if device.free:
         return f"{symbol('finished')} free", ink.good
-    return f"{symbol('failed')} {safe(device.why)}", ink.warning
+    # who uses it is listed below it
+    why = "in use" if device.processes and device.lease is None else device.why
+    return f"{symbol('failed')} {safe(why)}", ink.warning
 
 
 def _heat(device: Device) -> str:
@@ -105,7 +107,7 @@ def _device(item: BoxRow, width: int, ink: Inks) -> Line:
     line: Line = [(pad(short_name(device), 6) + " ", ink.strong), (fit(text, width - _INDENT), ink.text)]
     left = width - _INDENT - len(text) - 3
     if left > 5:
-        line.append((f"   {fit(state, left)}", style))  # type: ignore[arg-type]
+        line.append((f"   {fit(state, left)}", style))
     return line
 
 
@@ -140,7 +142,7 @@ def _close(item: BoxRow, width: int, ink: Inks) -> Line:
         "power": (_power(device, "/"), ink.muted),
         "state": (state, style),
     }
-    return draw_row(arranged, values, ink.text)  # type: ignore[arg-type]
+    return draw_row(arranged, values, ink.text)
 
 
 def _gigabytes(count: int | None) -> str:
@@ -163,7 +165,7 @@ def _gauge(label: str, share: float, words: str, history: tuple[float, ...], wid
         (f"  {pad(words, 18)}", ink.text),
     ]
     if spark > 3:
-        line += [(f"  {_spark(history, spark)}", ink.bar), (told, ink.faint)]
+        line += [(f"  {_spark(history, spark)}", ink.bar), (told if label == "load" else "", ink.faint)]
     return line
 
 

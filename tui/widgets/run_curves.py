@@ -108,7 +108,7 @@ class CurvesTab(RunTab, can_focus=True):
     DEFAULT_CSS = """
     CurvesTab #charts { layout: grid; height: 1fr; grid-gutter: 0 1; background: $background; }
     CurvesTab Chart { height: 1fr; background: $background; padding: 0 1; }
-    CurvesTab.-framed Chart { border: round $border-blurred; border-title-color: $foreground 70%; }
+    CurvesTab.-framed Chart { border: round $border-blurred; border-title-color: $dl-muted; }
     CurvesTab.-waiting #charts { display: none; }
     """
 

@@ -144,10 +144,12 @@ class DltuiApp(App[None]):
         self._install_filters()
 
     def _install_filters(self) -> None:
-        from tui.filters import Ascii, Colourless
+        from tui.filters import Ascii, Colourless, Sixteen
 
         if no_color():
             self._filters[1:] = [Colourless()]
+        elif self.console.color_system == "standard":
+            self._filters.append(Sixteen(self))
         if ascii_mode():
             self._filters.append(Ascii())
 

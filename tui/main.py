@@ -6,7 +6,7 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
 USAGE = 2
@@ -33,6 +33,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     if problem:
         print(f"dltui: {problem}", file=sys.stderr)
         return USAGE
+    _fit_colours(os.environ)
     from tui.app import DltuiApp
     from tui.store import Store
 
@@ -44,6 +45,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         return app.return_code
     _say_goodbye(store)
     return 0
+
+
+def _fit_colours(environ: MutableMapping[str, str]) -> None:
+    """Inside GNU screen, whatever terminal it is in, 256 colours: it takes the millions for something else."""
+    if environ.get("STY") and "TMUX" not in environ:
+        environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
 
 
 def _once(options: argparse.Namespace) -> int:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @functools.cache
 def ascii_mode() -> bool:
-    """Whether only ASCII may be drawn: a locale that says it is not UTF-8, or `DLTUI_ASCII=1`."""
+    """Whether only ASCII may be drawn: `DLTUI_ASCII=1`, a locale other than UTF-8, or the Linux console's few glyphs."""
     forced = os.environ.get("DLTUI_ASCII")
     if forced:
         return forced != "0"
-    return not _utf8(os.environ)
+    return not _utf8(os.environ) or os.environ.get("TERM") == "linux"
 
 
 def _utf8(environ: Mapping[str, str]) -> bool:

@@ -45,6 +45,8 @@ class Sixteen(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments in the terminal's own colours."""
+        if self._app.is_headless:  # no terminal at all: a picture has all colours
+            return segments
         name, dark = self._app.theme, self._app.current_theme.dark
         return [
             segment

@@ -49,7 +49,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _fit_colours(environ: MutableMapping[str, str]) -> None:
     """Inside GNU screen, whatever terminal it is in, 256 colours: it takes the millions for something else."""
-    if environ.get("STY") and "TMUX" not in environ:
+    if environ.get("STY") and not environ.get("TMUX"):
         environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @functools.cache
 def ascii_mode() -> bool:
-    """Whether only ASCII may be drawn: `DLTUI_ASCII=1`, a locale other than UTF-8, or the Linux console's few glyphs."""
+    """Whether only ASCII may be drawn.
+
+    `DLTUI_ASCII=1` says so, a locale other than UTF-8, or the Linux console, whose font has few glyphs.
+    """
     forced = os.environ.get("DLTUI_ASCII")
     if forced:
         return forced != "0"

@@ -56,8 +56,8 @@ def footer(program: Seen) -> bool:
     return "? help" in program.lines[-1] and "Traceback" not in program.text
 
 
-def visit(program: Seen) -> Iterator[str]:
-    """Go to every screen and every tab; the name of each once it is there."""
+def visit(program: Seen, tabs: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8, 9)) -> Iterator[str]:
+    """Go to every screen and to these tabs of a run; the name of each once it is there."""
     program.wait("digits-mlp", "? help")
     yield "experiments"
     for key, words in (("2", "e0004"), ("3", "cpu"), ("1", "digits-mlp")):
@@ -74,11 +74,11 @@ def visit(program: Seen) -> Iterator[str]:
     program.keys("2")
     program.wait("e0004")
     program.keys("\r")
-    for number, words in enumerate(TABS, 1):
+    for number in tabs:
         program.keys(str(number))
-        program.wait(words)
+        program.wait(TABS[number - 1])
         settled(program)
-        yield words
+        yield TABS[number - 1]
 
 
 def settled(program: Seen) -> None:
@@ -102,7 +102,7 @@ def test_everything_in_ascii(start: Any) -> None:
 
 def test_everything_in_a_large_terminal_of_sixteen_colours(start: Any) -> None:
     program = start(300, 80, TERM="xterm", COLORTERM="")
-    for name in visit(program):
+    for name in visit(program, tabs=(1, 3, 6)):
         assert not SIXTEEN.search(program.raw), name
     assert re.search(rb"\x1b\[[0-9;]*92[;m]", program.raw), "what is well is green, as it is with all colours"
     assert re.search(rb"\x1b\[[0-9;]*44[;m]", program.raw), "the line under the cursor has a ground of its own"

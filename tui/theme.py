@@ -230,6 +230,7 @@ def muted_colour(app: App[Any]) -> str:
     return legible(back, colour["foreground"], 0.58, least, (back, colour["panel"])).hex
 
 
+@functools.lru_cache(512)
 def legible(back: Color, fore: Color, amount: float, least: float, grounds: tuple[Color, ...]) -> Color:
     """`fore` faded into `back`: as much of it as `amount`, or as a contrast of `least` on all the grounds takes."""
     while amount < 1.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from rich.style import Style
@@ -86,6 +87,7 @@ def _readable(ground: Color) -> Color:
     return max((Color(0, 0, 0), Color(255, 255, 255)), key=lambda ink: contrast(ink, ground))
 
 
+@functools.lru_cache(1024)
 def _clear(back: Color, colour: Color, amount: float, least: float) -> Color:
     """`colour` shaded into `back` by about `amount`, past the middle tones where no ink would be readable enough."""
     for step in range(40):

@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import statistics
@@ -35,6 +36,8 @@ DELAY = 0.1
 """Seconds each way."""
 RUNS = 1_000
 BURST = "cifar10 or names and some more words typed at once"
+QUERIES = re.compile(rb"\x1b\[[<=>?][0-9;]*(?:\$p|u|[a-zA-Z])")
+"""What the emulator that looks at the screen would take for text."""
 
 
 class Lane:
@@ -155,11 +158,11 @@ def burst(terminal: Terminal) -> float:
     import pyte
 
     terminal.send(b"g/" + BURST.encode())
-    terminal.settle(1.0)
+    terminal.settle(3.0)
     with terminal.changed:
         raw = b"".join(data for _, data in terminal.chunks)
     screen = pyte.Screen(160, 48)
-    pyte.ByteStream(screen).feed(raw)
+    pyte.ByteStream(screen).feed(QUERIES.sub(b"", raw))
     line = next((line for line in screen.display if line.lstrip().startswith("/ ")), "")
     shown = line.lstrip()[2:].strip().ljust(len(BURST))
     terminal.send(b"\x1b")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.terminal import Terminal
 from engine.disk import disk_use, taken_bytes
 from engine.series import SeriesWriter, series_path, tail
 from engine.time_split import shares, split_words, time_split
 from tests.cli_world import make_world
-from tests.helpers import engine_command, environment, run_engine
+from tests.helpers import engine_command, environment, run_engine, wait_until
 from tests.run_world import live
 from tests.stand_in.box import H200, Box, box, library
 
@@ -48,8 +51,8 @@ def test_devices_processes_live_runs_and_disk_in_words(box: Box, world: Path) ->
     finally:
         sleeper.kill()
         sleeper.communicate()
-    assert "510 of 700 W" in said
-    assert "64 °C" in said
+    assert "510/700 W" in said
+    assert "61.0/150.0 GB" in said
     process = next(line for line in said.splitlines() if line.split()[:2] == [str(sleeper.pid), "cuda:0"])
     assert "train.py" in process
     assert "7.0 GB" in process
@@ -108,6 +111,25 @@ def test_watching_on_a_pipe_is_a_block_each_time(box: Box, world: Path) -> None:
     assert len(heads) >= 2
     assert all(lines[index - 1] == "" for index in heads[1:]), "blocks stand apart"
     assert not any("\x1b" in line for line in lines)
+
+
+def test_watching_in_a_terminal_draws_over_what_was_there(box: Box, world: Path) -> None:
+    box.say(LIMITED)
+    command = engine_command("devices", "--watch", "--interval", "0.2")
+    terminal = Terminal(command, cwd=world, columns=80, env=environment(**box.variables, CUDA_VISIBLE_DEVICES="0"))
+    try:
+        wait_until(lambda: said_by(terminal).count(b"\x1b[H\x1b[2J") >= 2, 30, lambda: said_by(terminal).decode())
+        frame = said_by(terminal).split(b"\x1b[H\x1b[2J")[1].decode()
+        assert "510/700 W" in frame
+        assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in frame.splitlines()) <= 80
+    finally:
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(20) == 130
+
+
+def said_by(terminal: Terminal) -> bytes:
+    with terminal.changed:
+        return b"".join(data for _, data in terminal.chunks)
 
 
 def test_a_driver_that_hangs_is_told_in_each_line(box: Box, world: Path) -> None:

@@ -43,7 +43,7 @@ class Watch:
             found = devices()
             live = box.live_runs(self._runs, self._index.rows(), found)
             if interval is not None and screen:
-                sys.stdout.write("\\x1b[H\\x1b[2J")
+                sys.stdout.write("\x1b[H\x1b[2J")
             self._say(found, live, stream=interval is not None)
             if interval is None:
                 return
@@ -70,41 +70,47 @@ class Watch:
 
     def _say_tables(self, found: list[Device], live: tuple[box.LiveRun, ...]) -> None:
         columns = [
-            Column("device"), Column("title", "is", least=12), Column("free"), Column("busy", right=True),
+            Column("device"), Column("title", "is", least=10), Column("free"), Column("busy", right=True),
             Column("memory", right=True), Column("temperature", " ", right=True), Column("power", " ", right=True),
-            Column("processes", "held by", least=12),
+            Column("processes", "held by", least=8),
         ]  # fmt: skip
         say_table(columns, [_device_line(device) for device in found])
         _say_processes(found)
         _say_live(live)
         say()
-        say(disk_words(self._disk_now()))
+        say(_disk_words(self._disk_now()))
         if trouble := problem():
             note(f"engine: {printable(trouble)}")
 
 
 def _device_line(device: Device) -> list[Cell]:
-    memory = f"{size_text(device.memory_used)} of {size_text(device.memory_total)}" if device.memory_total else ""
     return [
         device.name,
         device.title,
         ("free", "green") if device.free else ("taken", "yellow"),
         "" if device.utilization is None else f"{device.utilization:.0f} %",
-        memory,
+        _memory_words(device),
         "" if device.temperature is None else f"{device.temperature:.0f} °C",
-        power_words(device.power, device.power_limit),
+        _power_words(device.power, device.power_limit),
         device.why or ", ".join(_process(process) for process in device.processes),
     ]
 
 
-def power_words(power: float | None, limit: float | None) -> str:
-    """`510 of 700 W`."""
+def _memory_words(device: Device) -> str:
+    """`61.0/141.0 GB`."""
+    if not device.memory_total:
+        return ""
+    return f"{(device.memory_used or 0) / 1e9:.1f}/{device.memory_total / 1e9:.1f} GB"
+
+
+def _power_words(power: float | None, limit: float | None) -> str:
+    """`510/700 W`."""
     if power is None:
         return ""
-    return f"{power:.0f} W" if limit is None else f"{power:.0f} of {limit:.0f} W"
+    return f"{power:.0f} W" if limit is None else f"{power:.0f}/{limit:.0f} W"
 
 
-def disk_words(disk: DiskUse) -> str:
+def _disk_words(disk: DiskUse) -> str:
     """What the runs take and what is free, in a sentence."""
     taken = "the runs take " + (size_text(disk.runs) if disk.runs is not None else "more than could be counted")
     free = f"; {size_text(disk.free)} of {size_text(disk.total)} are free" if disk.free is not None else ""

@@ -126,6 +126,13 @@ def test_a_long_log_is_broken_without_losing_a_character(start: Any) -> None:
     program = start(40, 24, "e0004")
     program.wait("? help")
     program.keys("6")
-    text = program.wait("nd of 199")
+    program.wait("nd of 199")
+    program.resize(60, 24)
+    program.keys("5")
+    program.wait("layer")
+    program.keys("6")
+    program.wait("nd of 199")
+    program.terminal.settle(0.5)  # the scrollbar comes with the next layout
+    text = program.text
     shown = "".join(line[1:].rstrip("\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 ") for line in text.splitlines())
     assert "epoch 199" + "0123456789" * 30 in shown.replace(" ", "").replace("epoch199", "epoch 199")

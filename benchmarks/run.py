@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 README = HERE / "README.md"
 NAMES = (
     "screens", "leet", "table", "repaint", "series_log", "series_read", "commands", "training", "recipes",
-    "numpy_training", "augmentation",
+    "numpy_training", "augmentation", "slow_line",
 )  # fmt: skip
 FIGURES = HERE / "figures.json"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"

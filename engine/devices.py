@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from engine import leases, nvml
+from engine import cpu, leases, nvml
 from engine.errors import NoDeviceError, UsageError
 from engine.processes import command_of, owner_of
 
@@ -38,8 +38,15 @@ class Device(msgspec.Struct, kw_only=True):
     """Degrees Celsius."""
     power: float | None = None
     """Watts."""
+    power_limit: float | None = None
+    """The most watts it may draw."""
+    cores: list[float] = msgspec.field(default_factory=list)
+    """Of the CPU: percent of each core."""
+    load_average: float | None = None
+    """Of the CPU: the processes that ran or waited, over a minute."""
     processes: list[dict[str, Any]] = msgspec.field(default_factory=list)
-    """{"pid", "user", "name", "run", "memory"} of each process computing on it; `run` where it is a worker."""
+    """{"pid", "user", "name", "run", "folder", "memory"} of each process computing on it; `run` and its folder where
+    it is a worker; None for what other users' processes hide."""
     lease: dict[str, Any] | None = None
     """{"run", "user", "pid", "host", "folder"} of the run that holds it; None when nobody does."""
 
@@ -48,7 +55,6 @@ _CROWDED = 0.2
 """Where processes cannot be listed: the share of memory in use that tells a GPU is taken."""
 
 _last: nvml.Answer | None = None
-_last_cpu: tuple[int, int] | None = None
 
 
 def devices(timeout: float = 2.0) -> list[Device]:
@@ -101,7 +107,7 @@ def choose(spec: str) -> Device:
     raise UsageError(f"there is no device {spec!r} here", hint=f"there are: auto, {listed}")
 
 
-def _choose_free(cpu: Device, gpus: list[Device]) -> Device:
+def _choose_free(processor: Device, gpus: list[Device]) -> Device:
     free = [gpu for gpu in gpus if gpu.free]
     if free:
         return max(free, key=lambda gpu: (gpu.memory_total or 0) - (gpu.memory_used or 0))
@@ -110,7 +116,7 @@ def _choose_free(cpu: Device, gpus: list[Device]) -> Device:
         raise NoDeviceError(f"no GPU is free: {busy}", hint="wait for one, or compute on the CPU with --device cpu")
     if trouble := problem():
         raise NoDeviceError(f"the GPUs cannot be used: {trouble}", hint="--device cpu computes without a GPU")
-    return cpu
+    return processor
 
 
 def _if_free(gpu: Device) -> Device:
@@ -196,6 +202,7 @@ def _device(number: int, gpu: nvml.Gpu) -> Device:
         memory_total=gpu.memory_total,
         temperature=gpu.temperature,
         power=gpu.power,
+        power_limit=gpu.power_limit,
         processes=processes,
         lease=lease,
     )
@@ -215,10 +222,21 @@ def _why(gpu: nvml.Gpu, processes: list[dict[str, Any]], lease: dict[str, Any] |
 
 def _process(pid: int, memory: int | None) -> dict[str, Any]:
     words = command_of(pid)
-    run = None
-    if "engine.worker" in words[:-1]:
-        run = Path(words[words.index("engine.worker") + 1]).name
-    return {"pid": pid, "user": owner_of(pid), "name": _program(words), "run": run, "memory": memory}
+    folder = _run_folder(pid, words)
+    run = None if folder is None else folder.name
+    shown = None if folder is None else str(folder)
+    return {"pid": pid, "user": owner_of(pid), "name": _program(words), "run": run, "folder": shown, "memory": memory}
+
+
+def _run_folder(pid: int, words: list[str]) -> Path | None:
+    """The folder of the run whose worker a process is."""
+    if "engine.worker" not in words[:-1]:
+        return None
+    named = Path(words[words.index("engine.worker") + 1])
+    try:
+        return named if named.is_absolute() else Path(os.readlink(f"/proc/{pid}/cwd")) / named
+    except OSError:  # another user's
+        return named
 
 
 def _program(words: list[str]) -> str | None:
@@ -238,38 +256,15 @@ def _process_words(process: dict[str, Any]) -> str:
 
 
 def _cpu() -> Device:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    total, available = _memory()
+    cores, load = cpu.core_count(), cpu.cpu_load()
+    total, used = cpu.memory()
     return Device(
         name="cpu",
         kind="cpu",
         title=f"{cores} core{'' if cores == 1 else 's'}",
-        utilization=_cpu_utilization(cores),
+        utilization=load.whole,
+        cores=[round(share, 1) for share in load.cores],
+        load_average=load.average,
         memory_total=total,
-        memory_used=None if total is None or available is None else total - available,
+        memory_used=used,
     )
-
-
-def _cpu_utilization(cores: int) -> float | None:
-    """Percent of all cores busy since the last question; from the load average at the first."""
-    global _last_cpu
-    try:
-        with open("/proc/stat") as file:
-            fields = [int(field) for field in file.readline().split()[1:9]]
-    except (OSError, ValueError):
-        return min(100.0, 100.0 * os.getloadavg()[0] / cores)
-    now = (sum(fields), fields[3] + fields[4])
-    before, _last_cpu = _last_cpu, now
-    if before is None or now[0] <= before[0]:
-        return min(100.0, 100.0 * os.getloadavg()[0] / cores)
-    return max(0.0, min(100.0, 100.0 * (1 - (now[1] - before[1]) / (now[0] - before[0]))))
-
-
-def _memory() -> tuple[int | None, int | None]:
-    """(all memory, what is available of it) in bytes."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.startswith("Mem")}
-    except (OSError, ValueError, IndexError):
-        return None, None
-    return found.get("MemTotal"), found.get("MemAvailable")

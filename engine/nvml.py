@@ -31,6 +31,8 @@ class Gpu:
     """Degrees Celsius."""
     power: float | None = None
     """Watts."""
+    power_limit: float | None = None
+    """Watts."""
     processes: tuple[tuple[int, int | None], ...] | None = ()
     """(process id, bytes) of each process that computes on it; None when they cannot be listed."""
     problem: str = ""
@@ -146,6 +148,7 @@ def _gpu(pynvml: Any, index: int, handle: Any) -> Gpu:
     memory = _try(pynvml.nvmlDeviceGetMemoryInfo, handle)
     rates = _try(pynvml.nvmlDeviceGetUtilizationRates, handle)
     power = _try(pynvml.nvmlDeviceGetPowerUsage, handle)
+    limit = _try(pynvml.nvmlDeviceGetEnforcedPowerLimit, handle)
     problem = ""
     try:
         processes = _processes(pynvml, handle)
@@ -162,6 +165,7 @@ def _gpu(pynvml: Any, index: int, handle: Any) -> Gpu:
         utilization=None if rates is None else float(rates.gpu),
         temperature=_number(_try(pynvml.nvmlDeviceGetTemperature, handle, pynvml.NVML_TEMPERATURE_GPU)),
         power=None if power is None else float(power) / 1000,
+        power_limit=None if limit is None else float(limit) / 1000,
         processes=processes,
         problem=problem,
     )

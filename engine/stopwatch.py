@@ -6,7 +6,7 @@ import time
 
 import torch
 
-PARTS = ("data", "forward", "backward", "update", "evaluation", "checkpoint")
+from engine.time_split import PARTS
 
 _SAMPLED = 50
 """On a GPU the parts of every so-manieth step are timed, and stand for the others."""

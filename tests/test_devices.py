@@ -50,7 +50,9 @@ def test_who_computes_on_a_gpu_is_named(box: Box) -> None:
     shown = box.devices()[1]["processes"]
     assert shown[0]["pid"] == sleeper.pid
     assert shown[0]["name"] == f"{Path(sys.executable).name} train.py", "without its arguments"
-    assert shown[1] == {"pid": 4194305, "user": None, "name": None, "run": None, "memory": 1}, "gone, or out of sight"
+    assert shown[1] == {
+        "pid": 4194305, "user": None, "name": None, "run": None, "folder": None, "memory": 1,
+    }, "gone, or out of sight"  # fmt: skip
     code, words = box.choose("cuda:0")
     assert code == 4
     assert f"train.py of {shown[0]['user']} (process {sleeper.pid})" in words

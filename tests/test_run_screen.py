@@ -180,7 +180,7 @@ async def test_the_model_tab_adds_up(runs: Path) -> None:
 async def test_the_settings_tab_tells_what_is_no_default_and_where_the_run_came_from(runs: Path) -> None:
     async with opened(runs) as (pilot, screen):
         await press(pilot, "7")
-        await seen(pilot, "optimizer", "batch_size", "differs from the defaults")
+        await seen(pilot, "optimizer", "batch_size", "differs from the default")
         plain = screen.tab.query_one(LinesPane).plain
         assert "git commit" in plain
         assert "engine train digits-mlp" in plain

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.style import Style
 
 from tui import text, theme
 from tui.text import age, duration, fit, number, pad, percent, safe, setting, size, wrap
+from tui.widgets.table import to_strip
 
 CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u200b\u2028\u2029\U000e0000-\U000e007f]"
@@ -123,3 +125,16 @@ def test_every_drawn_symbol_has_an_ascii_stand_in_of_its_width() -> None:
 def test_bars_fill_their_width() -> None:
     for share in (0.0, 0.3, 1.0, 2.0, float("nan")):
         assert cell_len(theme.bar(share, 12)) == 12
+
+
+def test_a_line_that_is_cut_says_so() -> None:
+    def shown(width: int, *texts: str) -> str:
+        return to_strip([(text, Style()) for text in texts], width, Style()).text
+
+    assert shown(8, "loss", " 0.25") == "loss 0.…"
+    assert shown(9, "loss", " 0.25") == "loss 0.25"
+    assert shown(9, "loss", " 0.25", "    ") == "loss 0.25", "blanks are no loss"
+    assert shown(12, "loss", " 0.25") == "loss 0.25   "
+    assert shown(5, "中文字") == "中文…"
+    assert shown(4, "中文字") == "中 …", "half of a wide character is never drawn"
+    assert shown(0, "loss") == ""

@@ -10,15 +10,18 @@ from typing import Any
 import pytest
 
 from engine.devices import Device
+from engine.disk import DiskUse
 from engine.records import Marks, write_marks
 from engine.runs import RunsFolder
 from tests.test_tui_shell import SUMMARY
 from tests.tui_world import make_app, make_world
+from tui.device_history import Sample
 from tui.messages import DataSummarised
-from tui.theme import LIGHT
+from tui.palettes import LIGHT
 
 Compare = Callable[..., bool]
 NOW = 1_790_000_000.0
+DISK = DiskUse(folder="runs", total=4 * 10**12, free=10**12, runs=123 * 10**9)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +40,10 @@ def _still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.devices.devices", lambda timeout=2.0: list(devices))
     monkeypatch.setattr("engine.devices.problem", lambda: None)
     monkeypatch.setattr("tui.data_reader.DataReader.read", lambda self, store, name: DataSummarised(name, SUMMARY))
-    monkeypatch.setattr("tui.store.HISTORY", 1)
+    samples = tuple(Sample(0.0, load / 12, 0.4) for load in range(12))
+    monkeypatch.setattr("tui.device_history.DeviceHistory.columns", lambda *_: samples)
+    monkeypatch.setattr("tui.device_history.DeviceHistory.newest", lambda self, device, _: (device.utilization / 100,))
+    monkeypatch.setattr("engine.disk.disk_use", lambda folder, seconds=None: DISK)
     monkeypatch.setattr(time, "time", lambda: NOW)
 
 

@@ -46,6 +46,7 @@ class Seen:
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
         self.fed = 0
+        self.shown: list[str] = []
 
     @property
     def raw(self) -> bytes:
@@ -57,9 +58,11 @@ class Seen:
     def lines(self) -> list[str]:
         """The screen as it is now."""
         raw = self.raw
-        self.stream.feed(QUERIES.sub(b"", raw[self.fed :]))
-        self.fed = len(raw)
-        return [line.rstrip() for line in self.screen.display]
+        if len(raw) > self.fed or not self.shown:
+            self.stream.feed(QUERIES.sub(b"", raw[self.fed :]))
+            self.fed = len(raw)
+            self.shown = [line.rstrip() for line in self.screen.display]
+        return self.shown
 
     @property
     def text(self) -> str:
@@ -86,6 +89,7 @@ class Seen:
     def resize(self, columns: int, rows: int) -> None:
         """Change the terminal's size, and tell the program as a terminal does."""
         self.screen.resize(rows, columns)
+        self.shown = []
         fcntl.ioctl(self.terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.kill(self.terminal.process.pid, signal.SIGWINCH)
 

@@ -16,11 +16,12 @@ from textual.screen import Screen
 from tui.ends import Teller
 from tui.key_order import KeyOrder
 from tui.messages import SnapshotTaken
+from tui.palettes import DARK, partner, themes
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
 from tui.terminal import terminal_is_gone
 from tui.text import safe
-from tui.theme import DARK, LIGHT, ascii_mode, no_color, themes
+from tui.theme import ascii_mode, muted_colour, no_color
 from tui.undo import UndoStack
 
 if TYPE_CHECKING:
@@ -91,6 +92,14 @@ class DltuiApp(App[None]):
             tooltip="Switch between the dark and the light theme",
         ),
         Binding(
+            "f8",
+            "themes",
+            "Themes",
+            show=False,
+            id="app.themes",
+            tooltip="Choose the colours, seeing each: for the colour-blind and with high contrast too",
+        ),
+        Binding(
             "M",
             "toggle_mouse",
             "Mouse",
@@ -150,10 +159,12 @@ class DltuiApp(App[None]):
         self._install_filters()
 
     def _install_filters(self) -> None:
-        from tui.filters import Ascii, Colourless
+        from tui.filters import Ascii, Colourless, Sixteen
 
         if no_color():
             self._filters[1:] = [Colourless()]
+        elif self.console.color_system == "standard":
+            self._filters.append(Sixteen(self))
         if ascii_mode():
             self._filters.append(Ascii())
 
@@ -345,7 +356,18 @@ class DltuiApp(App[None]):
 
     def action_toggle_theme(self) -> None:
         """Change between the dark and the light theme, and remember it."""
-        self.use_theme(LIGHT if self.current_theme.dark else DARK)
+        self.use_theme(partner(self.theme, dark=self.current_theme.dark))
+
+    def action_themes(self) -> None:
+        """Choose a theme, seeing each."""
+        from tui.screens.themes import ThemeScreen
+
+        if not isinstance(self.screen, ThemeScreen):
+            self.push_screen(ThemeScreen(self.theme, sorted(self.available_themes)))
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours that styles name and themes of others do not."""
+        return {"dl-muted": muted_colour(self)}
 
     def use_theme(self, name: str) -> None:
         """Take a theme and remember it."""

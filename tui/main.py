@@ -6,7 +6,7 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
 USAGE = 2
@@ -23,16 +23,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.json and not options.once:
+        parser.error("--json goes with --once")
     if options.keys:
         from tui.keymap import template
 
         print(template(), end="")
         return 0
+    if options.once:
+        return _once(options)
     problem = _terminal_problem()
     if problem:
         print(f"dltui: {problem}", file=sys.stderr)
         return USAGE
+    _fit_colours(os.environ)
     from tui.app import DltuiApp
     from tui.store import Store
 
@@ -46,6 +52,26 @@ def _run(arguments: Sequence[str] | None) -> int:
     return 0
 
 
+def _fit_colours(environ: MutableMapping[str, str]) -> None:
+    """Inside GNU screen, whatever terminal it is in, 256 colours: it takes the millions for something else."""
+    if environ.get("STY") and not environ.get("TMUX"):
+        environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
+
+
+def _once(options: argparse.Namespace) -> int:
+    """Tell without a screen."""
+    from tui.once import tell
+    from tui.store import Store
+
+    store = Store(options.runs, options.file)
+    store.load()
+    try:
+        return tell(store, options.run, as_json=options.json)
+    except BrokenPipeError:  # `dltui --once | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dltui",
@@ -57,6 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
     )
     parser.add_argument("--keys", action="store_true", help="print all keys, as a file to change them with, and exit")
+    parser.add_argument("--once", action="store_true", help="print what the screens show as plain lines, and exit")
+    parser.add_argument("--json", action="store_true", help="with --once: as one JSON object")
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     return parser
 
@@ -73,7 +101,7 @@ class _Version(argparse.Action):
 
 def _terminal_problem() -> str:
     """Why a full-screen program cannot run here; empty when it can."""
-    instead = "`engine runs`, `engine list` and the other commands of `engine` work without one"
+    instead = "`dltui --once`, `engine runs` and the other commands of `engine` work without one"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return f"this is not a terminal; {instead}"
     if os.environ.get("TERM", "") in ("dumb", "unknown", ""):

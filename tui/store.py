@@ -18,16 +18,15 @@ from engine.errors import EngineError
 from engine.index import Row, RunIndex
 from engine.records import ALIVE
 from engine.runs import RunsFolder
+from tui.device_history import DeviceHistory
 
 if TYPE_CHECKING:
+    from engine.box import LiveRun
     from engine.devices import Device
     from engine.experiments import Experiment, ExperimentFile, Problem
 
 DEVICE_SECONDS = 5.0
 """How often the devices are asked while nothing shows them in full."""
-HISTORY = 24
-"""Load values kept of each GPU."""
-
 Gpu = tuple[str, tuple[float, ...], bool]
 """A GPU in the header: name, its load (0…1) over the last questions, whether it is free."""
 
@@ -65,6 +64,8 @@ class Snapshot:
     running: int = 0
     queued: int = 0
     devices: tuple[Device, ...] = ()
+    live_here: tuple[LiveRun, ...] = ()
+    """The live runs of this box with where their time goes, read while a screen shows them."""
     gpus: tuple[Gpu, ...] = ()
     device_problem: str | None = None
     verified: bool = False
@@ -87,7 +88,10 @@ class Store:
         self.index = RunIndex(self.runs)
         self._lock = threading.Lock()
         self._stamp: tuple[str, int, int] | None = None
-        self._history: dict[str, list[float]] = {}
+        self.history = DeviceHistory()
+        """Load and memory of the devices over the last minutes."""
+        self.watch_box = False
+        """Whether a screen shows all of the box, so that more than its devices is read."""
         self._checked: ExperimentFile | None = None
 
     # first, fast
@@ -149,13 +153,21 @@ class Store:
         from engine.devices import devices, problem
 
         found = tuple(devices())
+        self.history.add(found)
+        live = self._live_here(found) if self.watch_box else ()
         gpus = tuple(self._gpu(device) for device in found if device.kind != "cpu")
         trouble = problem()
         before = self.snapshot
-        if (found, gpus, trouble) == (before.devices, before.gpus, before.device_problem):
-            return False
-        self._replace(devices=found, gpus=gpus, device_problem=trouble)
+        same = (before.devices, before.live_here, before.gpus, before.device_problem)
+        if (found, live, gpus, trouble) == same:
+            return self.watch_box  # what is drawn of the last minutes moves on
+        self._replace(devices=found, live_here=live, gpus=gpus, device_problem=trouble)
         return True
+
+    def _live_here(self, found: tuple[Device, ...]) -> tuple[LiveRun, ...]:
+        from engine.box import live_runs
+
+        return live_runs(self.runs, self.snapshot.rows, found)
 
     def experiment(self, name: str) -> Experiment | None:
         """The experiment of this name as the file has it; None when it is not there."""
@@ -167,11 +179,8 @@ class Store:
         return [row for row in reversed(self.snapshot.rows) if row.experiment == name]
 
     def _gpu(self, device: Device) -> Gpu:
-        history = self._history.setdefault(device.uuid or device.name, [])
-        history.append((device.utilization or 0.0) / 100)
-        del history[:-HISTORY]
         # the header draws four values: like ones make like snapshots, and nothing is repainted
-        return device.name, tuple(round(value, 2) for value in history[-4:]), device.free
+        return device.name, self.history.newest(device, 4), device.free
 
     def _take_rows(self) -> bool:
         self._set(self._with_rows(self.snapshot, tuple(self.index.rows())))

@@ -1,4 +1,4 @@
-"""How things look: the two themes, the symbols with their ASCII stand-ins, and the inks that lines are drawn with."""
+"""How things look: the symbols with their ASCII stand-ins, and the inks that lines are drawn with."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from rich.style import Style
 
+from tui.palettes import DARK as DARK
+from tui.palettes import LIGHT as LIGHT
+from tui.palettes import palette
+
 if TYPE_CHECKING:
     from textual.app import App
-    from textual.theme import Theme
-
-DARK, LIGHT = "dltui-dark", "dltui-light"
+    from textual.color import Color
 
 
 @functools.cache
 def ascii_mode() -> bool:
-    """Whether only ASCII may be drawn: a locale that says it is not UTF-8, or `DLTUI_ASCII=1`."""
+    """Whether only ASCII may be drawn.
+
+    `DLTUI_ASCII=1` says so, a locale other than UTF-8, or the Linux console, whose font has few glyphs.
+    """
     forced = os.environ.get("DLTUI_ASCII")
     if forced:
         return forced != "0"
-    return not _utf8(os.environ)
+    return not _utf8(os.environ) or os.environ.get("TERM") == "linux"
 
 
 def _utf8(environ: Mapping[str, str]) -> bool:
@@ -108,8 +113,8 @@ _TO_ASCII = str.maketrans(
         **dict.fromkeys("─━╌┄╴╸╺╶▔▁⎺⎽", "-"),
         **dict.fromkeys("┊┆╎│┃▏▎▍▌▋▊▉▐▕║", "|"),
         **dict.fromkeys("╭╮╰╯┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬╋┏┓┗┛", "+"),
-        **dict.fromkeys("█▇▆▅▄▃▂▀▓▒", "#"),
-        **dict.fromkeys("•·∙", "."),
+        **dict.fromkeys("█▇▆▅▄▃▂▀▓▒▚", "#"),
+        **dict.fromkeys("•·∙▪", "."),
         **dict.fromkeys("–—−", "-"),
         **{unicode: plain[0] for unicode, plain in _SYMBOLS.values() if not unicode.isascii()},
         "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "▲": "^", "▼": "v",
@@ -168,7 +173,7 @@ class Inks:
 
 def inks(app: App[Any]) -> Inks:
     """The inks of the app's present theme."""
-    return _inks(app.theme, no_color(), tuple(sorted(_colours(app).items())))
+    return _inks(app.theme, no_color(), app.current_theme.dark, tuple(sorted(_colours(app).items())))
 
 
 def _colours(app: App[Any]) -> dict[str, str]:
@@ -176,6 +181,7 @@ def _colours(app: App[Any]) -> dict[str, str]:
     dark = theme.dark
     return {
         "background": theme.background or ("#121212" if dark else "#e0e0e0"),
+        "panel": theme.panel or theme.background or ("#121212" if dark else "#e0e0e0"),
         "foreground": theme.foreground or ("#e0e0e0" if dark else "#202020"),
         "accent": theme.variables.get("dl-accent") or theme.primary,
         "good": theme.success or "#4ebf71",
@@ -185,38 +191,69 @@ def _colours(app: App[Any]) -> dict[str, str]:
 
 
 @functools.lru_cache(16)
-def _inks(_name: str, plain: bool, pairs: tuple[tuple[str, str], ...]) -> Inks:
+def _inks(name: str, plain: bool, dark: bool, pairs: tuple[tuple[str, str], ...]) -> Inks:
     if plain:
         return _plain_inks()
-    from textual.color import Color
-
     colour = {name: _parse(value) for name, value in pairs}
-    back, fore = colour["background"], colour["foreground"]
+    back, fore, accent = colour["background"], colour["foreground"], colour["accent"]
+    own = palette(name, dark=dark)
+    grounds = (back, colour["panel"], back.blend(accent, own.cursor), back.blend(fore, _BLURRED))
 
     def ink(value: Color, **extra: bool) -> Style:
         return Style.from_color(value.rich_color) + Style(**extra)  # type: ignore[arg-type]
 
-    def paper(value: Color, amount: float) -> Style:
-        return Style.from_color(None, back.blend(value, amount).rich_color)
-
-    accent = colour["accent"]
+    muted = ink(legible(back, fore, 0.58, own.contrast, grounds))
     return Inks(
         text=ink(fore),
-        muted=ink(back.blend(fore, 0.58)),
-        faint=ink(back.blend(fore, 0.30)),
+        muted=muted,
+        faint=ink(legible(back, fore, 0.30, own.contrast, (back,))),
         strong=ink(fore, bold=True),
-        title=ink(back.blend(fore, 0.58)),
+        title=muted,
         accent=ink(accent),
         good=ink(colour["good"]),
         bad=ink(colour["bad"]),
         warning=ink(colour["warning"]),
         star=ink(colour["warning"]),
         key=ink(accent, bold=True),
-        cursor=paper(accent, 0.22),
-        cursor_blurred=paper(fore, 0.08),
+        cursor=Style.from_color(None, grounds[2].rich_color),
+        cursor_blurred=Style.from_color(None, grounds[3].rich_color),
         bar=ink(accent),
         track=ink(back.blend(fore, 0.16)),
     )
+
+
+_BLURRED = 0.08
+"""How much of the text's colour is in the ground of the cursor's line while the keys go elsewhere."""
+
+
+def muted_colour(app: App[Any]) -> str:
+    """The muted colour of the app's theme, for styles."""
+    theme, colour = app.current_theme, {name: _parse(value) for name, value in _colours(app).items()}
+    back, least = colour["background"], palette(theme.name, dark=theme.dark).contrast
+    return legible(back, colour["foreground"], 0.58, least, (back, colour["panel"])).hex
+
+
+@functools.lru_cache(512)
+def legible(back: Color, fore: Color, amount: float, least: float, grounds: tuple[Color, ...]) -> Color:
+    """`fore` faded into `back`: as much of it as `amount`, or as a contrast of `least` on all the grounds takes."""
+    while amount < 1.0:
+        faded = back.blend(fore, amount, 1.0)
+        if all(contrast(faded, ground) >= least for ground in grounds):
+            return faded
+        amount += 0.02
+    return fore
+
+
+def contrast(one: Color, other: Color) -> float:
+    """How much two colours stand out from each other, 1 to 21 (WCAG 2.2)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    parts = (part / 255 for part in (colour.r, colour.g, colour.b))
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _parse(value: str) -> Any:
@@ -234,60 +271,3 @@ def _plain_inks() -> Inks:
         text=none, muted=none, faint=Style(dim=True), strong=bold, title=none, accent=bold, good=none, bad=bold,
         warning=bold, star=bold, key=bold, cursor=reverse, cursor_blurred=Style(underline=True), bar=none, track=none,
     )  # fmt: skip
-
-
-def themes() -> list[Theme]:
-    """The program's own two themes: one accent colour, muted borders."""
-    from textual.theme import Theme
-
-    return [
-        Theme(
-            name=DARK,
-            primary="#6cb6ff",
-            secondary="#6cb6ff",
-            accent="#6cb6ff",
-            foreground="#d7dce2",
-            background="#13161b",
-            surface="#191d23",
-            panel="#20252d",
-            success="#7fc98f",
-            warning="#dcb666",
-            error="#ef7d80",
-            dark=True,
-            variables=_variables("#323943", "#6cb6ff", "#13161b"),
-        ),
-        Theme(
-            name=LIGHT,
-            primary="#0b62c1",
-            secondary="#0b62c1",
-            accent="#0b62c1",
-            foreground="#23282f",
-            background="#fbfbfa",
-            surface="#f2f3f4",
-            panel="#e9ebed",
-            success="#19743a",
-            warning="#8a5a00",
-            error="#b3261e",
-            dark=False,
-            variables=_variables("#c9ced5", "#0b62c1", "#fbfbfa"),
-        ),
-    ]
-
-
-def _variables(line: str, accent: str, background: str) -> dict[str, str]:
-    return {
-        "border": accent,
-        "border-blurred": line,
-        "dl-line": line,
-        "dl-accent": accent,
-        "scrollbar": line,
-        "scrollbar-hover": line,
-        "scrollbar-active": accent,
-        "scrollbar-background": background,
-        "scrollbar-background-hover": background,
-        "scrollbar-background-active": background,
-        "scrollbar-corner-color": background,
-        "block-cursor-background": accent,
-        "block-cursor-foreground": background,
-        "block-cursor-text-style": "none",
-    }

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.common import Place, json_option, table_options, verb
-from engine.cli.output import Cell, Column, note, paint, say, say_csv, say_json, say_table, size_text
+from engine.cli.output import paint, say, say_json
 from engine.errors import EngineError
 from engine.text import printable
-
-if TYPE_CHECKING:
-    from engine.devices import Device
 
 
 @verb("devices")
@@ -24,58 +19,13 @@ if TYPE_CHECKING:
 @click.option("--interval", type=click.FloatRange(0.2), default=2.0, metavar="SECONDS", help="How often to look.")
 @table_options
 def devices_(place: Place, watch: bool, interval: float, as_json: bool, as_csv: bool) -> None:
-    """The CPU and the GPUs: how busy, and free or held by whom."""
-    from engine.devices import devices
+    """The CPU and the GPUs: how busy, free or held by whom; every process on them; the disk of the runs.
 
-    while True:
-        found = devices()
-        if watch and sys.stdout.isatty() and not (as_json or as_csv):
-            sys.stdout.write("\x1b[H\x1b[2J")
-        _say_devices(found, as_json, as_csv)
-        if not watch:
-            return
-        sys.stdout.flush()
-        time.sleep(interval)
+    With --watch on a pipe, a block each time; with --watch --json, an object a line.
+    """
+    from engine.cli.devices import Watch
 
-
-def _say_devices(found: list[Device], as_json: bool, as_csv: bool) -> None:
-    from engine.devices import problem
-    from engine.jsonio import plain
-
-    if as_json:
-        say_json(found)
-        return
-    if as_csv:
-        keys = ["name", "title", "free", "why", "utilization", "memory_used", "memory_total", "uuid"]
-        say_csv(keys, [plain(device) for device in found])
-        return
-    columns = [
-        Column("device"), Column("title", "is", least=12), Column("free"), Column("busy", right=True),
-        Column("memory", right=True), Column("temperature", " ", right=True), Column("power", " ", right=True),
-        Column("processes", "held by", least=12),
-    ]  # fmt: skip
-    say_table(columns, [_device_line(device) for device in found])
-    if trouble := problem():
-        note(f"engine: {printable(trouble)}")
-
-
-def _device_line(device: Device) -> list[Cell]:
-    memory = f"{size_text(device.memory_used)} of {size_text(device.memory_total)}" if device.memory_total else ""
-    return [
-        device.name,
-        device.title,
-        ("free", "green") if device.free else ("taken", "yellow"),
-        "" if device.utilization is None else f"{device.utilization:.0f} %",
-        memory,
-        "" if device.temperature is None else f"{device.temperature:.0f} °C",
-        "" if device.power is None else f"{device.power:.0f} W",
-        device.why or ", ".join(_process(process) for process in device.processes),
-    ]
-
-
-def _process(process: dict[str, Any]) -> str:
-    who = process.get("run") or process.get("name") or f"process {process.get('pid')}"
-    return f"{who} ({process['user']})" if process.get("user") else str(who)
+    Watch(place.runs, place.index, as_json=as_json, as_csv=as_csv).show(interval if watch else None)
 
 
 @verb("doctor")

@@ -15,7 +15,7 @@ from engine.cli.output import duration, metric_text, number_text, paint
 from engine.errors import EngineError
 from engine.jsonio import number
 from engine.runs import ALIVE, ENDED, Run, RunPaths, load_run, read_events
-from engine.series import RECORD, series_path
+from engine.series import series_path, tail
 from engine.text import printable
 
 if TYPE_CHECKING:
@@ -173,17 +173,9 @@ def _new_bar() -> tqdm[Any]:
 
 
 def last_point(paths: RunPaths, name: str) -> tuple[int, float, float] | None:
-    """The newest point of a series, (step, time, value), without reading the others; None when it has none."""
-    try:
-        descriptor = os.open(series_path(paths.series, name), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        count = os.fstat(descriptor).st_size // RECORD.size
-        record = os.pread(descriptor, RECORD.size, (count - 1) * RECORD.size) if count else b""
-    finally:
-        os.close(descriptor)
-    return RECORD.unpack(record) if len(record) == RECORD.size else None
+    """The newest point of a series, (step, time, value); None when it has none."""
+    points = tail(series_path(paths.series, name), 1)
+    return points[0] if points else None
 
 
 def _position(run: Run, step: int) -> str:

@@ -60,16 +60,16 @@ def _say_experiments(records: list[dict[str, Any]]) -> None:
         Column("best", right=True), Column("description", least=10),
     ]  # fmt: skip
     lines: list[list[Cell]] = []
-    for record in records:
-        runs: Cell = f"{'● ' if record['live'] else ''}{record['runs']}" if record["runs"] else "–"
+    for entry in records:
+        runs: Cell = f"{'● ' if entry['live'] else ''}{entry['runs']}" if entry["runs"] else "–"
         lines.append(
             [
-                record["name"],
-                str(record["data"] or "–"),
-                str(record["model"] or "–"),
-                (str(runs), "green") if record["live"] else runs,
-                metric_text(record["best"]),
-                record["description"],
+                entry["name"],
+                str(entry["data"] or "–"),
+                str(entry["model"] or "–"),
+                (str(runs), "green") if entry["live"] else runs,
+                metric_text(entry["best"]),
+                entry["description"],
             ]
         )
     say_table(columns, lines)

@@ -272,15 +272,6 @@ def ago(moment: float | None) -> str:
     return "now"
 
 
-def iso(moment: float | None) -> str | None:
-    """A moment as ISO 8601 with the local offset; None for none."""
-    if not moment:
-        return None
-    from datetime import datetime
-
-    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")
-
-
 def size_text(count: float | None) -> str:
     """Bytes for people: `532 B`, `12.4 MB`."""
     if count is None:

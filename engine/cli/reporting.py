@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.common import Place, complete_runs, json_option, runs_argument, verb
-from engine.cli.output import Column, ago, iso, note, say, say_json, say_table
+from engine.cli.output import Column, ago, note, say, say_json, say_table
 from engine.errors import UsageError
+from engine.row_record import iso
 
 if TYPE_CHECKING:
     from engine.report.write import Written

@@ -11,7 +11,6 @@ from engine.cli.output import (
     Column,
     ago,
     duration,
-    iso,
     metric_text,
     number_text,
     say_csv,
@@ -21,23 +20,11 @@ from engine.cli.output import (
     size_text,
     state_cell,
 )
+from engine.row_record import iso, record
 
 if TYPE_CHECKING:
     from engine.grouping import Group
     from engine.rows import Row
-
-
-def record(row: Row) -> dict[str, Any]:
-    """A run as `engine runs --json` shows it."""
-    return {
-        "run": row.run, "experiment": row.experiment, "state": row.state, "metrics": row.metrics,
-        "started": iso(row.started), "device": row.device, "name": row.name, "tags": list(row.tags), "star": row.star,
-        "archived": row.archived, "created": iso(row.created), "ended": iso(row.ended), "seconds": row.seconds,
-        "epoch": row.epoch, "total_epochs": row.total_epochs, "step": row.step, "best": row.best,
-        "best_epoch": row.best_epoch, "monitor": row.monitor, "data": row.data, "model": row.model, "seed": row.seed,
-        "parent": row.parent, "group": row.group, "host": row.host, "user": row.user, "cause": row.cause,
-        "note": row.note,
-    }  # fmt: skip
 
 
 def _value(row: Row, key: str) -> Any:

@@ -15,7 +15,6 @@ from engine.cli.output import (
     ago,
     count_text,
     duration,
-    iso,
     metric_text,
     number_text,
     paint,
@@ -28,6 +27,7 @@ from engine.cli.output import (
 from engine.data_notes import strange_characters
 from engine.errors import NotFoundError
 from engine.jsonio import number, read_json
+from engine.row_record import iso
 from engine.runs import RUN_ID, Run, finite_metrics
 from engine.text import printable
 

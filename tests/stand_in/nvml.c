@@ -1,6 +1,6 @@
 /* A stand-in for libnvidia-ml.so.1: answers as the file named by DLTUI_STAND_IN_NVML says, read anew at every call.
 
-   gpu UUID|NAME|TOTAL|USED|UTILIZATION|TEMPERATURE|MILLIWATTS     -1: not supported
+   gpu UUID|NAME|TOTAL|USED|UTILIZATION|TEMPERATURE|MILLIWATTS[|LIMIT]     -1: not supported
    process GPU_NUMBER PID BYTES
    mig GPU_NUMBER UUID
    error FUNCTION CODE [GPU_NUMBER]      FUNCTION as in nvmlFUNCTION, without a version
@@ -151,6 +151,9 @@ int nvmlDeviceGetTemperature(long handle, int sensor, unsigned *out) {
     return small("DeviceGetTemperature", handle, 5, out);
 }
 int nvmlDeviceGetPowerUsage(long handle, unsigned *out) { return small("DeviceGetPowerUsage", handle, 6, out); }
+int nvmlDeviceGetEnforcedPowerLimit(long handle, unsigned *out) {
+    return small("DeviceGetEnforcedPowerLimit", handle, 7, out);
+}
 
 int nvmlDeviceGetComputeRunningProcesses_v3(long handle, unsigned *count, process_t *out) {
     char text[256];

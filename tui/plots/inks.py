@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from rich.style import Style
 from textual.app import App
 from textual.color import Color, ColorParseError
 
-from tui.theme import no_color
-
-CURVES = {
-    True: ("#6cb6ff", "#f0a35e", "#7fc98f", "#d696e8", "#e3cf6b", "#5fd0c5", "#ef7d80", "#aeb6c2"),
-    False: ("#0b62c1", "#b45309", "#19743a", "#8a2fa8", "#766000", "#0f766e", "#b3261e", "#555d68"),
-}
-"""Colours of curves by position, for dark and light themes."""
+from tui.palettes import palette
+from tui.theme import contrast, legible, no_color
 
 _ALIASES = {"good": "success", "bad": "error", "star": "warning", "text": "foreground"}
-_TONES = {"": 1.0, "bold": 1.0, "dim": 0.45, "faint": 0.25}
+_TONES = {"dim": 0.45, "faint": 0.25}
+_CURVE = 3.0
+"""The least contrast of a curve."""
 
 
 def style_of(app: App[Any], color: str, tone: str = "", back: Color | None = None) -> Style:
@@ -28,17 +26,20 @@ def style_of(app: App[Any], color: str, tone: str = "", back: Color | None = Non
         return Style()
     if back is None or back.ansi is not None or back.a < 1.0:
         back = _background(app)
-    ink = back.blend(_color(app, color, back), _TONES[tone], 1.0)
+    ink = _color(app, color, back)
+    if tone in ("dim", "faint"):  # still told from the ground
+        ink = legible(back, ink, _TONES[tone], _CURVE if tone == "dim" else 1.0, (back,))
     return Style.from_color(ink.rich_color) + (Style(bold=True) if tone == "bold" else Style())
 
 
 def _color(app: App[Any], name: str, back: Color) -> Color:
     dark = app.current_theme.dark
     if name.startswith("curve-"):
-        return Color.parse(CURVES[dark][int(name[6:]) % len(CURVES[dark])])
+        curves = palette(app.theme, dark=dark).curves
+        return Color.parse(curves[int(name[6:]) % len(curves)])
     fore = _variable(app, "foreground") or Color.parse("#d7dce2" if dark else "#23282f")
     if name == "muted":
-        return back.blend(fore, 0.58, 1.0)
+        return legible(back, fore, 0.58, palette(app.theme, dark=dark).contrast, (back,))
     if name == "line":
         return back.blend(fore, 0.32, 1.0)
     name = _ALIASES.get(name, name).removeprefix("$")
@@ -72,12 +73,13 @@ def shade_style(app: App[Any], color: str, share: float, back: Color | None = No
     if back is None or back.ansi is not None or back.a < 1.0:
         back = _background(app)
     fore = _variable(app, "foreground") or Color.parse("#d7dce2" if app.current_theme.dark else "#23282f")
-    # Deeper than 80 % the ink itself would no longer be told from the ground on some themes.
-    ground = back.blend(_color(app, color, back), 0.8 * min(1.0, max(0.0, share)), 1.0)
-    ink = max((fore, back), key=lambda c: abs(c.brightness - ground.brightness))
+    colour = _color(app, color, back)
     if share <= 0:
-        return Style.from_color(back.blend(fore, 0.45, 1.0).rich_color)
-    return Style.from_color(ink.rich_color, ground.rich_color)
+        least = palette(app.theme, dark=app.current_theme.dark).contrast
+        return Style.from_color(legible(back, fore, 0.45, least, (back,)).rich_color)
+    # Deeper than 80 % the ink itself would no longer be told from the ground on some themes.
+    ground = _clear(back, colour, 0.8 * min(1.0, share), palette(app.theme, dark=app.current_theme.dark).contrast)
+    return Style.from_color(_readable(ground).rich_color, ground.rich_color)
 
 
 def half_style(app: App[Any], upper: str, lower: str, back: Color | None = None) -> Style:
@@ -91,3 +93,19 @@ def _shade(app: App[Any], tone: str, back: Color) -> Color:
     """`bad-12` as twelve twentieths of the way from the ground to the colour; the ground itself where empty."""
     color, _, steps = tone.rpartition("-")
     return back.blend(_color(app, color, back), int(steps) / 20, 1.0) if color else back
+
+
+def _readable(ground: Color) -> Color:
+    """Black or white, whichever stands out more: of the two, one always has a contrast of 4.5."""
+    return max((Color(0, 0, 0), Color(255, 255, 255)), key=lambda ink: contrast(ink, ground))
+
+
+@functools.lru_cache(1024)
+def _clear(back: Color, colour: Color, amount: float, least: float) -> Color:
+    """`colour` shaded into `back` by about `amount`, past the middle tones where no ink would be readable enough."""
+    for step in range(40):
+        for tried in (amount + step * 0.02, amount - step * 0.02):
+            ground = back.blend(colour, min(1.0, max(0.0, tried)), 1.0)
+            if contrast(_readable(ground), ground) >= least:
+                return ground
+    return back.blend(colour, amount, 1.0)

@@ -70,7 +70,7 @@ class CompareScreen(ViewsScreen):
     CompareScreen #charts { height: 1fr; width: 1fr; background: $background; }
     CompareScreen.-wide #charts { width: 11fr; }
     CompareScreen Chart { height: 1fr; background: $background; padding: 0 1; }
-    CompareScreen.-wide Chart { border: round $border-blurred; border-title-color: $foreground 70%; }
+    CompareScreen.-wide Chart { border: round $border-blurred; border-title-color: $dl-muted; }
     CompareScreen #second { display: none; }
     CompareScreen.-wide #second.-used { display: block; }
     CompareScreen LinesPane { height: 1fr; width: 1fr; padding: 0; }

@@ -40,7 +40,7 @@ class LimitsScreen(ModalScreen[Limits | None]):
     LimitsScreen .row { layout: horizontal; height: 1; }
     LimitsScreen Static { background: $surface; }
     LimitsScreen .name { width: 24; padding: 0 1 0 0; }
-    LimitsScreen .to { width: 4; color: $foreground 60%; }
+    LimitsScreen .to { width: 4; color: $dl-muted; }
     LimitsScreen LineInput { width: 1fr; }
     LimitsScreen #problem { color: $error; height: auto; }
     """

@@ -55,9 +55,9 @@ class LaunchScreen(ModalScreen[None]):
     LaunchScreen LinesPane, LaunchScreen DeviceChoice { background: $surface; height: auto; }
     LaunchScreen DeviceChoice { width: 1fr; }
     LaunchScreen Horizontal { height: auto; }
-    LaunchScreen .label { width: 10; color: $foreground 60%; }
+    LaunchScreen .label { width: 10; color: $dl-muted; }
     LaunchScreen #seeds { width: 8; }
-    LaunchScreen .second { width: 8; padding: 0 0 0 2; color: $foreground 60%; }
+    LaunchScreen .second { width: 8; padding: 0 0 0 2; color: $dl-muted; }
     LaunchScreen #changes { display: none; }
     LaunchScreen #command { margin: 1 0 0 0; }
     LaunchScreen.-low #command { margin: 0; }
@@ -113,13 +113,15 @@ class LaunchScreen(ModalScreen[None]):
         settings: Settings | None = None,
         folder: Path | None = None,
         order: Order | None = None,
+        device: str | None = None,
     ) -> None:
         """For an experiment of the file; or to go on from a checkpoint `parent` with the settings of its run.
 
-        An `order` takes the place of all that: what it changes already can be changed on.
+        With a `device` that one is chosen already. An `order` takes the place of all that: what it changes already can
+        be changed on.
         """
         super().__init__()
-        self._order = order or Order(experiment, parent=parent, base=settings, folder=folder)
+        self._order = order or Order(experiment, parent=parent, base=settings, folder=folder, device=device)
         self._differs: tuple[str, ...] = ()
         """What is not as it was when the run ran that is run again."""
         self._checked: Checked | None = None
@@ -183,7 +185,11 @@ class LaunchScreen(ModalScreen[None]):
         found = [*snapshot.devices[1:], *snapshot.devices[:1]]
         if not found or found == list(self.devices.items):
             return
-        if self.devices.moved and self.devices.current is not None:
+        given = self._order.device if not self.devices.items else None
+        if given is not None and given in (device.name for device in found):
+            self.devices.moved = True
+            at = next(i for i, device in enumerate(found) if device.name == given)
+        elif self.devices.moved and self.devices.current is not None:
             name = self.devices.current.name
             at = next((i for i, device in enumerate(found) if device.name == name), 0)
         else:

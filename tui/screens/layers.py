@@ -55,7 +55,7 @@ class LayersRead(Message):
 class LegendLine(Widget):
     """The scale of the colours."""
 
-    DEFAULT_CSS = "LegendLine { height: 1; background: $background; color: $foreground 70%; }"
+    DEFAULT_CSS = "LegendLine { height: 1; background: $background; color: $dl-muted; }"
 
     def __init__(self, pane: HeatPane) -> None:
         super().__init__()

@@ -19,7 +19,7 @@ class ChartGrid(Container):
     DEFAULT_CSS = """
     ChartGrid { layout: grid; height: 1fr; grid-gutter: 0 1; background: $background; }
     ChartGrid Chart { height: 1fr; background: $background; padding: 0 1; }
-    ChartGrid.-framed Chart { border: round $border-blurred; border-title-color: $foreground 70%; }
+    ChartGrid.-framed Chart { border: round $border-blurred; border-title-color: $dl-muted; }
     ChartGrid.-framed Chart.-marked { border: round $border; border-title-color: $border; }
     """
 

@@ -55,7 +55,8 @@ class LogView(ScrollView, can_focus=True):
         Binding("G,end", "last", "follow", id="log.follow", tooltip="Go to the end of the log and follow it"),
     ]  # fmt: skip
     DEFAULT_CSS = """
-    LogView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
+    LogView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden;
+        scrollbar-gutter: stable; }
     """
 
     @dataclass
@@ -112,9 +113,9 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Moved())
 
     def on_resize(self) -> None:
-        if self.size.width != self._width:
+        if self.scrollable_content_region.width != self._width:
             anchor = self.top_offset
-            self._width = self.size.width
+            self._width = self.scrollable_content_region.width
             self._rebuild()
             if not self.following:
                 self._show_line(anchor)
@@ -213,7 +214,7 @@ class LogView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One row."""
-        index, width, ink = round(self.scroll_y) + y, self.size.width, inks(self.app)
+        index, width, ink = round(self.scroll_y) + y, self.scrollable_content_region.width, inks(self.app)
         if index >= len(self._rows):
             words = " nothing was printed yet" if not self._rows and not y else ""
             return to_strip([(words, ink.muted)], width, self.rich_style)

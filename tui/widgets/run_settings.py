@@ -1,4 +1,4 @@
-"""The settings of a run as they were resolved, what is no default in colour; and where the run came from."""
+"""The settings of a run as they were resolved, what is no default marked; and where the run came from."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def settings_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
     groups = [
         _laid_out([e for e in entries if e[0] == name], each - 1, ink) for name in dict.fromkeys(e[0] for e in entries)
     ]
-    legend: Line = [(" in colour: what differs from the defaults", ink.muted)]
+    legend: Line = [(symbol("dot"), ink.accent), (" differs from the default", ink.muted)]
     return [legend, [], *_in_columns(groups, columns, each, ink)]
 
 
@@ -161,8 +161,13 @@ def _laid_out(entries: list[Entry], width: int, ink: Inks) -> list[Line]:
         wide = min(KEY, max(8, width // 3))
         for position, row in enumerate(wrap(value, max(8, width - wide - 3), 8) or [""]):
             shown = pad(safe(key), wide) if not position else " " * wide
+            marked = lit and not position and of not in ("origin", "versions")
             lines.append(
-                [(f" {shown}  ", ink.muted), (row, (ink.accent if of != "origin" else ink.text) if lit else ink.muted)]
+                [
+                    (symbol("dot") if marked else " ", ink.accent),
+                    (f"{shown}  ", ink.muted),
+                    (row, (ink.accent if of != "origin" else ink.text) if lit else ink.muted),
+                ]
             )
             if of == "versions":
                 lines[-1][-1] = (row, ink.text)

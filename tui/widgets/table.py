@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text import pad, safe
+from tui.text import ellipsis_mark, pad, safe
 
 GAP = 2
 Cell = tuple[str, Style]
@@ -105,6 +106,10 @@ def draw_row(arranged: Sequence[tuple[Column, int]], cells: dict[str, Cell], def
 
 
 def to_strip(line: Sequence[Cell], width: int, base: Style) -> Strip:
-    """The strip of a line: every cell on `base`, filled or cut to `width` cells."""
+    """The strip of a line: every cell on `base`, filled or cut to `width` cells; an ellipsis says where it was cut."""
     strip = Strip([Segment(text, base + style) for text, style in line if text])
+    if 0 < width < strip.cell_length and cell_len(strip.text.rstrip()) > width:
+        kept = strip.crop(0, width - len(ellipsis_mark()))
+        last = next((style for text, style in reversed(line) if text), base)
+        strip = Strip([*kept, Segment(ellipsis_mark(), base + last)])
     return strip.adjust_cell_length(max(0, width), base).simplify()

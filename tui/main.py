@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
-    options = _parser().parse_args(arguments)
+    options = _options(arguments)
+    if options.serve:
+        return _serve(options)
     problem = _terminal_problem()
     if problem:
         print(f"dltui: {problem}", file=sys.stderr)
@@ -37,16 +39,64 @@ def _run(arguments: Sequence[str] | None) -> int:
     app.run()
     if app.return_code:
         return app.return_code
+    if not shown_elsewhere():
+        _say_goodbye(store)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Run the web server until it is told to end."""
+    gc.enable()
+    from engine.errors import EngineError
+    from tui.serve.command import serve_in_browser
+    from tui.store import Store
+
+    arguments = ["--runs", str(options.runs), *(["--file", str(options.file)] if options.file else [])]
+    try:
+        serve_in_browser([*arguments, *([options.run] if options.run else [])], options.port)
+    except EngineError as error:
+        print(f"dltui: {error}", file=sys.stderr)
+        return error.exit_code
+    store = Store(options.runs, options.file)
+    store.load()
     _say_goodbye(store)
     return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, `[serve] [RUN]` among them taken apart."""
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    words: list[str] = options.words
+    options.serve = words[:1] == ["serve"]
+    rest = words[options.serve :]
+    options.run = rest[0] if rest else None
+    if len(rest) > 1:
+        parser.error(f"one run at a time, not {' '.join(rest)}")
+    if options.port and not options.serve:
+        parser.error("--port goes with `dltui serve`: nothing listens otherwise")
+    return options
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dltui",
+        usage="dltui [serve [--port N]] [RUN] [--runs DIR] [--file FILE]",
         description="A terminal experiment manager for deep learning. The `engine` command does the same headlessly.",
     )
-    parser.add_argument("run", nargs="?", metavar="RUN", help="open this run, such as e0042")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="[serve] [RUN]",
+        help="serve: show the app in a browser on this machine; RUN: open this run, such as e0042",
+    )
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port that `serve` takes (a free one)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
@@ -67,12 +117,19 @@ class _Version(argparse.Action):
 
 def _terminal_problem() -> str:
     """Why a full-screen program cannot run here; empty when it can."""
+    if shown_elsewhere():
+        return ""
     instead = "`engine runs`, `engine list` and the other commands of `engine` work without one"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return f"this is not a terminal; {instead}"
     if os.environ.get("TERM", "") in ("dumb", "unknown", ""):
         return f"the terminal (TERM={os.environ.get('TERM', '')}) cannot show full screens; {instead}"
     return ""
+
+
+def shown_elsewhere() -> bool:
+    """Whether another program shows the screen, such as `dltui serve`: then standard output belongs to it."""
+    return bool(os.environ.get("TEXTUAL_DRIVER"))
 
 
 def _say_goodbye(store: object) -> None:

@@ -9,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,14 @@ import pytest
 from tests.helpers import wait_until
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START = """
+import fcntl, os, sys
+read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+"""Chromium speaks the protocol on the descriptors 3 and 4."""
 HOOK = """
 Object.defineProperty(Object.prototype, "terminal", {
   configurable: true,
@@ -35,6 +44,12 @@ LINES = """
   const buffer = terminal.buffer.active, lines = [];
   for (let y = 0; y < terminal.rows; y++) lines.push(buffer.getLine(y + buffer.viewportY).translateToString(true));
   return lines.join("\\n");
+})()
+"""
+BOX = """
+(() => {
+  const box = document.querySelector(".xterm-screen").getBoundingClientRect();
+  return [box.x, box.y, box.width / __terminal.cols, box.height / __terminal.rows];
 })()
 """
 
@@ -62,8 +77,7 @@ class Browser:
         ours_in, theirs_out = os.pipe()
         theirs_in, ours_out = os.pipe()
         self._process = subprocess.Popen(
-            # the protocol is spoken on the descriptors 3 and 4, which only a shell can arrange without a race
-            ["/bin/sh", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "sh", *command],
+            [sys.executable, "-I", "-S", "-c", START, str(theirs_in), str(theirs_out), *command],
             pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said,
             start_new_session=True,
         )  # fmt: skip
@@ -106,6 +120,20 @@ class Browser:
         page.call("Page.addScriptToEvaluateOnNewDocument", source=HOOK)
         page.visit(url)
         return page
+
+    @property
+    def asked(self) -> set[str]:
+        """The addresses of everything that any page asked for."""
+        return {
+            event["params"]["request"]["url"]
+            for event in self.events
+            if event.get("method") == "Network.requestWillBeSent"
+        }
+
+    def said(self, word: str) -> bool:
+        """Whether something in the log of any page has `word`."""
+        self.call("Browser.getVersion")  # what is on its way arrives before the answer
+        return any(word in str(event) for event in self.events if event.get("method") == "Log.entryAdded")
 
     def close(self) -> None:
         """End the browser and all its helpers."""
@@ -171,10 +199,24 @@ class Page:
         """The page as a PNG."""
         return base64.b64decode(self.call("Page.captureScreenshot")["data"])
 
-    def loaded_from(self) -> set[str]:
-        """The addresses of everything that any page asked for."""
-        return {
-            event["params"]["request"]["url"]
-            for event in self._browser.events
-            if event.get("method") == "Network.requestWillBeSent"
-        }
+    @property
+    def text(self) -> str:
+        """The text of the page itself."""
+        return str(self.evaluate("document.body ? document.body.innerText : ''"))
+
+    def cell(self, x: int, y: int) -> tuple[float, float]:
+        """Where the middle of a cell of the terminal is in the page."""
+        box = self.evaluate(BOX)
+        return box[0] + (x + 0.5) * box[2], box[1] + (y + 0.5) * box[3]
+
+    def click_on_line(self, y: int, x: int = 10) -> None:
+        """Click on a cell of the terminal."""
+        self.drag((x, y), (x, y))
+
+    def drag(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Press the mouse on one cell and let it go on another."""
+        (x, y), (x2, y2) = self.cell(*start), self.cell(*end)
+        self.mouse("mouseMoved", x, y)
+        self.mouse("mousePressed", x, y, button="left", clickCount=1)
+        self.mouse("mouseMoved", x2, y2, button="left")
+        self.mouse("mouseReleased", x2, y2, button="left", clickCount=1)

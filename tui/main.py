@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tui.terminal import end_with_the_other_program, shown_elsewhere
+
 USAGE = 2
 INTERRUPTED = 130
 
@@ -36,6 +38,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     store = Store(options.runs, options.file)
     store.load()
     app = DltuiApp(store, open_run=options.run)
+    if shown_elsewhere():
+        end_with_the_other_program()
     app.run()
     if app.return_code:
         return app.return_code
@@ -125,11 +129,6 @@ def _terminal_problem() -> str:
     if os.environ.get("TERM", "") in ("dumb", "unknown", ""):
         return f"the terminal (TERM={os.environ.get('TERM', '')}) cannot show full screens; {instead}"
     return ""
-
-
-def shown_elsewhere() -> bool:
-    """Whether another program shows the screen, such as `dltui serve`: then standard output belongs to it."""
-    return bool(os.environ.get("TEXTUAL_DRIVER"))
 
 
 def _say_goodbye(store: object) -> None:

@@ -88,7 +88,7 @@ def test_quitting_says_so_and_can_be_begun_again(browser: Browser, page: Page, s
     tab = browser.open(f"{serving.address}/")
     tab.wait("Experiments", "digits-mlp")
     tab.type("q")
-    visible = "getComputedStyle(document.querySelector('.ended')).display == 'flex'"
+    visible = "!!document.querySelector('body.-closed #again')?.checkVisibility()"
     wait_until(lambda: tab.evaluate(visible), 20)
     tab.press("Enter", 13, text="\r")
     wait_until(lambda: not tab.evaluate(visible), 20)

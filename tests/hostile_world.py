@@ -11,12 +11,12 @@ from typing import Any
 
 from benchmarks.make_runs import Maker
 from engine.records import RunPaths
-from engine.text import printable
 
 EVIL = (
     "\x1b]0;OWNED\x07", "[bold red]OWNED[/", "\u202eDENWO\u2066", "\x9b31mOWNED", "漢字" * 60, "\x1b]52;c;T1dORUQ=\x07",
     "OWNED\x00\x08\x7f", "e\u0301\u0323" * 90, "\ud800OWNED", "\u200b\u2060\U000e0041OWNED", "\x1bP+q4f574e4544\x1b\\",
-    "a\tb\nOWNED\rc", "[@click=app.quit]OWNED[/]", "👩\u200d👩\u200d👧OWNED", "\x1b[2J\x1b[31mOWNED", "x" * 5000, "[[[]]]]\\",
+    "a\tb\nOWNED\rc", "[@click=app.quit]OWNED[/]", "👩\u200d👩\u200d👧OWNED", "\x1b[2J\x1b[31mOWNED", "x" * 5000,
+    "[[[]]]]\\",
 )  # fmt: skip
 _KEPT = {"format", "run", "state", "mode", "split", "kind", "task", "labels", "boot_id", "name", "host"}
 """What decides how the rest is understood; the others' values are anything at all."""
@@ -43,17 +43,24 @@ def poison(path: Path, evil: itertools.cycle[str]) -> None:
     path.write_text(json.dumps(poisoned(json.loads(path.read_text()), evil)))
 
 
+def _toml(text: str) -> str:
+    """`text` as TOML writes it: control characters by their numbers."""
+    kept = text.replace("\ud800", "").replace("\\", "\\\\")
+    return '"' + "".join(c if c >= " " and c != "\x7f" else f"\\u{ord(c):04x}" for c in kept) + '"'
+
+
 EXPERIMENTS = "\n".join(
     f"""
-[experiments.{json.dumps("evil" + str(index) + text)}]
-description = {json.dumps("what it is " + text)}
-motivation = {json.dumps("why " + text)}
-tags = [{json.dumps(text)}]
-data = {{ name = "csv", path = {json.dumps("/nowhere" + text)}, label = "y" }}
+[experiments.{_toml("evil" + str(index) + text)}]
+description = {_toml("what it is " + text)}
+motivation = {_toml("why " + text)}
+tags = [{_toml(text)}]
+data = {{ name = "csv", path = {_toml("/nowhere" + text)}, label = "y" }}
 model = {{ name = "mlp" }}
+train = {{ epochs = 1 }}
 """
-    for index, text in enumerate(text.replace("\ud800", "") for text in EVIL)
-).replace("\x7f", "\\u007f")  # TOML allows everything else as JSON writes it
+    for index, text in enumerate(EVIL)
+)
 
 
 def hostile_world(folder: Path) -> Path:
@@ -74,12 +81,7 @@ def hostile_world(folder: Path) -> Path:
         paths.marks.write_text(json.dumps({"name": EVIL[0], "tags": list(EVIL), "star": True, "note": EVIL[1]}))
         with open(paths.events, "a") as events:
             for text in EVIL:
-                events.write(json.dumps({"event": "finding", "finding": "overfitting" + text, "text": text, "step": 3,
-                                         "time": time.time(), "severity": "warning", "message": text}) + "\n")  # fmt: skip
+                finding = {"finding": "overfitting" + text, "message": text, "severity": "warning"}
+                events.write(json.dumps({"event": "finding", "step": 3, "time": time.time(), **finding}) + "\n")
     (folder / "experiments.toml").write_text(EXPERIMENTS, encoding="utf-8")
     return folder
-
-
-def shown_as(text: str) -> str:
-    """What of `text` is to be seen."""
-    return printable(text)

@@ -123,3 +123,11 @@ def test_every_drawn_symbol_has_an_ascii_stand_in_of_its_width() -> None:
 def test_bars_fill_their_width() -> None:
     for share in (0.0, 0.3, 1.0, 2.0, float("nan")):
         assert cell_len(theme.bar(share, 12)) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("👩\u200d👩\u200d👧", "👩👩👧"), ("❤\ufe0f", "❤"), ("👁\ufe0f\u200d🗨\ufe0f", "👁🗨"), ("क्\u200dष", "क्\u200dष")],
+)
+def test_emoji_are_taken_apart_so_that_all_terminals_agree_on_their_cells(text: str, shown: str) -> None:
+    assert safe(text) == shown

@@ -164,7 +164,7 @@ async def test_nothing_that_acts_reaches_the_clipboard(world: Path) -> None:
     written: list[str] = []
     async with opened(world) as pilot:
         pilot.app._driver.write = written.append
-        pilot.app.copy("a\tb\x1b[31m\u202e\ud800\x07\nb\r")
+        pilot.app.copy_shown("a\tb\x1b[31m\u202e\ud800\x07\nb\r")
         sent = "".join(written)
         encoded = sent.partition("\x1b]52;c;")[2].partition("\a")[0]
         assert base64.b64decode(encoded).decode() == "a\tb\\x1b[31m\\u202e\\ud800\\x07\nb\\r"

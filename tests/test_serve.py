@@ -235,6 +235,17 @@ async def test_a_training_started_in_the_browser_goes_on_without_the_server(star
     assert run_engine("stop", "e0001", cwd=folder).returncode == 0
 
 
+async def test_what_needs_a_terminal_says_so_in_a_browser(start: Start) -> None:
+    serving = start(EDITOR="true")
+    async with connected(serving, serving.enter()) as socket_:
+        await shown(socket_, b"digits")
+        await socket_.send_str(json.dumps(["stdin", "e"]))
+        await shown(socket_, b"needs a terminal")
+        await socket_.send_str(json.dumps(["stdin", "\x1a"]))  # ctrl+z: there is no shell to go to
+        await socket_.send_str(json.dumps(["stdin", "2"]))
+        await shown(socket_, b"e0003")
+
+
 # what can be wrong
 
 

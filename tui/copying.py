@@ -44,7 +44,7 @@ class CopyingApp(App[None]):
             self._selection = TextSelection(self)
         self._selection.take(event)
 
-    def copy(self, text: str) -> None:
+    def copy_shown(self, text: str) -> None:
         """Put text into the clipboard, and say so."""
         self.copy_to_clipboard(text)
         lines = text.count("\n") + 1
@@ -59,7 +59,7 @@ class CopyingApp(App[None]):
         marked = self._selection.text if self._selection is not None else ""
         marked = marked or str(getattr(self.focused, "selected_text", ""))
         if marked:
-            self.copy(marked)
+            self.copy_shown(marked)
         else:
             await self.action_quit()
 
@@ -71,4 +71,4 @@ def _inert(piece: str) -> str:
 def copy(widget: Widget, text: str) -> None:
     """Put text into the clipboard, and say so; for widgets."""
     app: Any = widget.app
-    cast(CopyingApp, app).copy(text)
+    cast(CopyingApp, app).copy_shown(text)

@@ -72,7 +72,7 @@ class TextSelection:
         elif isinstance(event, events.MouseUp):
             self._pressed = None
             if text := self.text:
-                self._app.copy(text)
+                self._app.copy_shown(text)
 
     def clear(self) -> None:
         """Mark nothing."""

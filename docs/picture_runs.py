@@ -6,6 +6,7 @@ have said; scores, curves, checkpoints and samples are as they were trained.
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import os
@@ -17,8 +18,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = [sys.executable, "-P", "-c", "import sys; from engine.cli.start import main; sys.exit(main())"]
@@ -74,7 +73,19 @@ def train(folder: Path) -> None:
         still(run, NOW - 3600.0 * 5 * (len(runs) - index) ** 1.5)
     (folder / "runs" / "e0001" / "notes.md").write_text(NOTES, encoding="utf-8")
     make_live(folder / "runs" / LIVE)
+    _write_entry(folder, variables)
     shutil.rmtree(folder / "runs" / ".dltui", ignore_errors=True)  # rebuilt from the folders
+
+
+def _write_entry(folder: Path, variables: dict[str, str]) -> None:
+    """An entry of the journal, written on the day of the pictures."""
+    command = [*ENGINE, "journal", "What the rate does", "e0001", "e0002"]
+    subprocess.run(command, cwd=folder, env=variables, check=True, stdout=subprocess.DEVNULL)
+    today, day = datetime.date.today().isoformat(), datetime.date.fromtimestamp(NOW).isoformat()
+    for file in sorted((folder / "runs" / "journal").rglob(f"*{today}*"), reverse=True):
+        file.rename(file.with_name(file.name.replace(today, day)))
+    for file in [*(folder / "runs" / "journal").rglob("*.md"), *(folder / "runs" / "journal").rglob("*.html")]:
+        file.write_text(file.read_text().replace(today, day))
 
 
 def still(run: Path, created: float) -> None:
@@ -87,8 +98,8 @@ def still(run: Path, created: float) -> None:
     for file in [*run.glob("*.json"), *run.glob("evaluation/*.json"), *run.glob("checkpoints/step-*/checkpoint.json")]:
         content = _timed(json.loads(file.read_text()), at, last)
         if file.name == "run.json":
-            content |= {"created": created, "host": "lab", "user": "ada", "folder": "/home/ada/lab", "git": None,
-                        "cwd": "/home/ada/lab", "python": "/home/ada/lab/.venv/bin/python", "environment": {}}  # fmt: skip
+            home = {"folder": "/home/ada/lab", "cwd": "/home/ada/lab", "python": "/home/ada/lab/.venv/bin/python"}
+            content |= {"created": created, "host": "lab", "user": "ada", "git": None, "environment": {}, **home}
             content["versions"] |= {"system": "Linux"}
         if file.name == "state.json":
             content |= {"created": created, "started": created + 2.0, "host": "lab", "samples_per_second": 2650.0}
@@ -112,7 +123,7 @@ def _timed(value: Any, at: Callable[[int], float], step: int) -> Any:
     if isinstance(changed.get("seconds"), float):
         changed["seconds"] = here * STEP_SECONDS
     if isinstance(changed.get("times"), dict):
-        changed["times"] = {name: here * 0.002 for name in changed["times"]}
+        changed["times"] = dict.fromkeys(changed["times"], here * 0.002)
     return changed
 
 
@@ -152,18 +163,14 @@ def make_live(run: Path) -> None:
             file.unlink()
     lines = (run / "log.txt").read_text().splitlines()
     (run / "log.txt").write_text("\n".join(lines[: 2 + int((len(lines) - 3) * 0.66)]) + "\n")
-    me = psutil.Process()
+    from engine.processes import boot_id, process_start
+
+    me = os.getpid()
     metrics = {name: value for name, value in state["metrics"].items() if not name.startswith("test")}
     state = json.loads((run / "state.json").read_text()) | {
         "state": "running", "exit_code": None, "ended": None, "step": part, "metrics": metrics,
         "epoch": state["epoch"] * 0.66, "total_epochs": state["epoch"], "total_steps": state["step"],
         "seconds": part * STEP_SECONDS, "seconds_left": 187.0, "updated": NOW, "host": socket.gethostname(),
-        "pid": me.pid, "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(), "pid_start": _start(me.pid),
+        "pid": me, "boot_id": boot_id(), "pid_start": process_start(me),
     }  # fmt: skip
     (run / "state.json").write_text(json.dumps(state))
-
-
-def _start(pid: int) -> Any:
-    from engine.processes import process_start
-
-    return process_start(pid)

@@ -104,7 +104,8 @@ class Camera:
         picture = self.pilot.app.export_screenshot(title=f"dltui · {scene.name}")
         (self.images / f"{scene.name}.svg").write_text(_plain(picture), encoding="utf-8")
         self.keys[scene.name] = key_table(self.pilot.app)
-        self.keys |= {"everywhere": key_table(self.pilot.app, "Everywhere"), "moving": moving_table()}
+        if not self.pilot.app.screen.is_modal:
+            self.keys |= {"everywhere": key_table(self.pilot.app, "Everywhere"), "moving": moving_table()}
 
     async def _go(self, place: str) -> None:
         app: Any = self.pilot.app
@@ -164,7 +165,7 @@ def key_table(app: Any, title: str = "") -> str:
     """The keys of what is on screen, as Markdown: of one section of the help, or all that do not work everywhere."""
     from tui.screens.help import sections
 
-    known = _moving().values()
+    known = _shared_tooltips()
     rows = []
     for section in sections(app.screen):
         if (section.title == title) if title else section.title != "Everywhere":
@@ -173,21 +174,21 @@ def key_table(app: Any, title: str = "") -> str:
 
 
 def moving_table() -> str:
-    """The keys of all lists and panes."""
-    return _table([f"| {_keys(keys)} | {what} |" for keys, what in _moving().items()])
-
-
-def _moving() -> dict[str, str]:
-    """Keys that all lists or panes of text share, and what they do."""
+    """The keys of all lists."""
     from tui.widgets.footer import key_display
+    from tui.widgets.line_list import LineList
+
+    bindings: list[Any] = list(LineList.BINDINGS)
+    return _table([f"| {_keys(' '.join(map(key_display, b.key.split(','))))} | {b.tooltip} |" for b in bindings])
+
+
+def _shared_tooltips() -> set[str]:
+    """What the keys do that all lists, or all panes of text, have in common."""
     from tui.widgets.line_list import LineList
     from tui.widgets.lines_pane import LinesPane
 
-    return {
-        " ".join(map(key_display, binding.key.split(","))) + " " * (pane is LinesPane): binding.tooltip
-        for pane in (LineList, LinesPane)
-        for binding in pane.BINDINGS
-    }
+    bindings: list[Any] = [*LineList.BINDINGS, *LinesPane.BINDINGS]
+    return {binding.tooltip for binding in bindings}
 
 
 def _table(rows: list[str]) -> str:

@@ -122,3 +122,16 @@ def test_another_page_in_the_same_browser_gets_no_websocket(page: Page, browser:
         other.evaluate(f"document.body.innerHTML = '<iframe src=\"http://127.0.0.1:{port}/\"></iframe>'")
         wait_until(lambda: browser.said("frame-ancestors"), 20)
         other.call("Page.close")
+
+
+def test_what_is_marked_with_the_mouse_is_in_the_clipboard_of_the_browser(page: Page, browser: Browser) -> None:
+    browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    page.call("Page.bringToFront")
+    page.press("Escape", 27)
+    page.type("2")
+    lines = page.wait("e0003", "e0001").splitlines()
+    row = next(y for y, line in enumerate(lines) if "e0001" in line)
+    at = lines[row].index("e0001")
+    page.drag((at, row), (at + 4, row))
+    page.wait("Copied: e0001")
+    wait_until(lambda: page.evaluate("navigator.clipboard.readText()") == "e0001", 20)

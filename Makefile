@@ -39,7 +39,7 @@ constraints:
 bench:
 	$(PYTHON) benchmarks/run.py
 
-# the pictures of the README, drawn by the program itself
+# the pictures of the README and the user guide, drawn by the program itself, and the guide's tables of keys
 pictures:
 	$(PYTHON) docs/pictures.py
 

@@ -138,3 +138,11 @@ def test_a_line_that_is_cut_says_so() -> None:
     assert shown(5, "中文字") == "中文…"
     assert shown(4, "中文字") == "中 …", "half of a wide character is never drawn"
     assert shown(0, "loss") == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("👩\u200d👩\u200d👧", "👩👩👧"), ("❤\ufe0f", "❤"), ("👁\ufe0f\u200d🗨\ufe0f", "👁🗨"), ("क्\u200dष", "क्\u200dष")],
+)
+def test_emoji_are_taken_apart_so_that_all_terminals_agree_on_their_cells(text: str, shown: str) -> None:
+    assert safe(text) == shown

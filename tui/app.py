@@ -13,6 +13,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from tui.copying import CopyingApp
 from tui.ends import Teller
 from tui.key_order import KeyOrder
 from tui.messages import SnapshotTaken
@@ -59,7 +60,7 @@ def _provider() -> type[Provider]:
     return Everything
 
 
-class DltuiApp(App[None]):
+class DltuiApp(CopyingApp):
     """Experiments, runs and devices; each main screen is a mode of its own."""
 
     TITLE = "dltui"
@@ -72,7 +73,6 @@ class DltuiApp(App[None]):
     DEFAULT_MODE = "experiments"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_provider}
     COMMAND_PALETTE_DISPLAY = "^p"
-    ENABLE_SELECT_AUTO_SCROLL = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (no ClassVar in Textual)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -128,7 +128,16 @@ class DltuiApp(App[None]):
         Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Take the last change to runs back"),
         Binding("q", "quit", "quit", show=False, id="app.quit", tooltip="Quit; trainings go on without the program"),
         Binding(
-            "ctrl+c,ctrl+q",
+            "ctrl+c",
+            "copy_or_quit",
+            "Quit",
+            show=False,
+            priority=True,
+            id="app.copy-or-quit",
+            tooltip="Copy what is marked; where nothing is, quit from anywhere: trainings go on without the program",
+        ),
+        Binding(
+            "ctrl+q",
             "quit",
             "Quit",
             show=False,
@@ -406,13 +415,6 @@ class DltuiApp(App[None]):
         from tui.clipboard import copy
 
         copy(self, text, what)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Copy to the clipboard of the person's terminal; within tmux and screen too."""
-        from tui.clipboard import send
-
-        self._clipboard = text
-        send(self, text)
 
     def notify(
         self,

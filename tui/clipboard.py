@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.escapes import clipboard
 from engine.text import shorten
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from tui.app import DltuiApp
 
 LONGEST = 74_000
@@ -26,7 +28,7 @@ def copy(app: DltuiApp, text: str, what: str) -> None:
     app.notify(shorten(text.partition("\n")[0], 160) + more, title=f"Copied: {what}", timeout=4)
 
 
-def send(app: DltuiApp, text: str) -> None:
+def send(app: App[Any], text: str) -> None:
     """Ask the terminal to take `text` into its clipboard."""
     driver = app._driver
     if driver is None:

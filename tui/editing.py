@@ -113,7 +113,13 @@ def _start_program(command: str, folder: Path) -> None:
 
 
 def run_editor(app: DltuiApp, command: list[str], path: Path, line: int = 1) -> None:
-    """Give the terminal to the editor until it ends."""
+    """Give the terminal to the editor until it ends.
+
+    Raises:
+        RunError: there is no terminal to give.
+    """
+    if app.is_web:
+        raise RunError("an editor needs a terminal, and this is a browser", hint=f"edit {path} in a terminal")
     words = [*command]
     if line > 1 and Path(command[0]).name in _LINE_WITH_PLUS:
         words.append(f"+{line}")

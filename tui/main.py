@@ -9,6 +9,8 @@ import sys
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
+from tui.terminal import end_with_the_other_program, shown_elsewhere
+
 USAGE = 2
 INTERRUPTED = 130
 
@@ -23,10 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     gc.disable()  # nothing of what is made while starting is garbage; the app enables it after its first paint
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    if options.json and not options.once:
-        parser.error("--json goes with --once")
+    options = _options(arguments)
     if options.keys:
         from tui.keymap import template
 
@@ -34,6 +33,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return 0
     if options.once:
         return _once(options)
+    if options.serve:
+        return _serve(options)
     problem = _terminal_problem()
     if problem:
         print(f"dltui: {problem}", file=sys.stderr)
@@ -45,9 +46,31 @@ def _run(arguments: Sequence[str] | None) -> int:
     store = Store(options.runs, options.file)
     store.load()
     app = DltuiApp(store, open_run=options.run)
+    if shown_elsewhere():
+        end_with_the_other_program()
     app.run()
     if app.return_code:
         return app.return_code
+    if not shown_elsewhere():
+        _say_goodbye(store)
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    """Run the web server until it is told to end."""
+    gc.enable()
+    from engine.errors import EngineError
+    from tui.serve.command import serve_in_browser
+    from tui.store import Store
+
+    arguments = ["--runs", str(options.runs), *(["--file", str(options.file)] if options.file else [])]
+    try:
+        serve_in_browser([*arguments, *([options.run] if options.run else [])], options.port)
+    except EngineError as error:
+        print(f"dltui: {error}", file=sys.stderr)
+        return error.exit_code
+    store = Store(options.runs, options.file)
+    store.load()
     _say_goodbye(store)
     return 0
 
@@ -72,12 +95,44 @@ def _once(options: argparse.Namespace) -> int:
         return 0
 
 
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, `[serve] [RUN]` among them taken apart."""
+    parser = _parser()
+    options = parser.parse_intermixed_args(arguments)
+    words: list[str] = options.words
+    options.serve = words[:1] == ["serve"]
+    rest = words[options.serve :]
+    options.run = rest[0] if rest else None
+    if len(rest) > 1:
+        parser.error(f"one run at a time, not {' '.join(rest)}")
+    if options.json and not options.once:
+        parser.error("--json goes with --once")
+    if options.once and options.serve:
+        parser.error("--once and serve do not go together: the one prints and ends, the other shows the screens")
+    if options.port and not options.serve:
+        parser.error("--port goes with `dltui serve`: nothing listens otherwise")
+    return options
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="dltui",
+        usage="dltui [serve [--port N]] [RUN] [--runs DIR] [--file FILE]",
         description="A terminal experiment manager for deep learning. The `engine` command does the same headlessly.",
     )
-    parser.add_argument("run", nargs="?", metavar="RUN", help="open this run, such as e0042")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="[serve] [RUN]",
+        help="serve: show the app in a browser on this machine; RUN: open this run, such as e0042",
+    )
+    parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port that `serve` takes (a free one)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
@@ -101,6 +156,8 @@ class _Version(argparse.Action):
 
 def _terminal_problem() -> str:
     """Why a full-screen program cannot run here; empty when it can."""
+    if shown_elsewhere():
+        return ""
     instead = "`dltui --once`, `engine runs` and the other commands of `engine` work without one"
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return f"this is not a terminal; {instead}"

@@ -1,11 +1,37 @@
-"""The terminal itself: whether it is still there."""
+"""The terminal itself: whether it is still there, or whether another program stands in its place."""
 
 from __future__ import annotations
 
+import os
 import select
 import sys
+import time
 
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+_GRACE_SECONDS = 2.0
+
+
+def shown_elsewhere() -> bool:
+    """Whether another program shows the screen, such as `dltui serve`: then standard output belongs to it."""
+    return bool(os.environ.get("TEXTUAL_DRIVER"))
+
+
+def end_with_the_other_program() -> None:
+    """End this process soon after the program that shows its screen, also when that was killed.
+
+    The app itself cannot be relied on: the first thing it writes then raises, in the middle of whatever it does.
+    """
+    import threading
+
+    threading.Thread(target=_wait_and_end, daemon=True, name="end").start()
+
+
+def _wait_and_end() -> None:
+    poll = select.poll()
+    poll.register(0, 0)
+    poll.poll()
+    time.sleep(_GRACE_SECONDS)
+    os._exit(1)
 
 
 def terminal_is_gone() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 
 from rich.cells import cell_len, set_cell_size
@@ -11,6 +12,8 @@ from engine.text import printable
 from tui.theme import ascii_mode
 
 _SPACES = str.maketrans({"\n": " ", "\t": " ", "\r": " "})
+_JOINED = re.compile("(?<=[\u2190-\u2bff\U0001f000-\U0001faff\ufe0f])\u200d|\ufe0f")
+"""What makes several emoji one, or a sign an emoji: terminals do not agree on how many cells that takes."""
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
 
 
@@ -28,7 +31,7 @@ def safe(text: object, width: int | None = None) -> str:
     if raw.isascii() and raw.isprintable():
         clean = raw
     else:
-        clean = printable(raw.translate(_SPACES))
+        clean = _JOINED.sub("", printable(raw.translate(_SPACES)))
         if ascii_mode():
             clean = clean.encode("ascii", "backslashreplace").decode()
     return clean if width is None else fit(clean, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -14,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.copying import copy
 from tui.theme import Inks, inks, no_color, symbol
 from tui.widgets.table import Line, to_strip
 
@@ -34,6 +36,7 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
         ),
         Binding("home,g", "jump(0)", "First", show=False, id="list.first", tooltip="Go to the first line"),
         Binding("end,G", "jump(-1)", "Last", show=False, id="list.last", tooltip="Go to the last line"),
+        Binding("Y", "copy_line", "Copy line", show=False, id="list.copy", tooltip="Copy the line under the cursor"),
     ]
     DEFAULT_CSS = """
     LineList { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
@@ -173,6 +176,16 @@ class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
     def action_jump(self, index: int) -> None:
         """Move the cursor to the first or, by -1, the last row."""
         self.move_to(index if index >= 0 else len(self.items) + index)
+
+    def text_of(self, item: T) -> str:
+        """A row as text, its columns apart by tabs."""
+        line = "".join(text for text, _ in self.draw_item(item, self.room - 1, inks(self.app)))
+        return re.sub(" {2,}", "\t", line.strip())
+
+    def action_copy_line(self) -> None:
+        """Copy the row under the cursor."""
+        if self.current is not None:
+            copy(self, self.text_of(self.current))
 
     def choose(self) -> None:
         """Choose the row under the cursor."""

@@ -10,6 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.copying import copy
 from tui.theme import Inks, inks
 from tui.widgets.table import Line, to_strip
 
@@ -29,6 +30,7 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
         ),
         Binding("home,g", "scroll_home", "Top", show=False, id="pane.top", tooltip="Scroll to the top"),
         Binding("end,G", "scroll_end", "End", show=False, id="pane.end", tooltip="Scroll to the end"),
+        Binding("Y", "copy_all", "Copy", show=False, id="pane.copy", tooltip="Copy all the text of this pane"),
     ]
     DEFAULT_CSS = """
     LinesPane { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
@@ -52,6 +54,10 @@ class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
     def plain(self) -> str:
         """The content as text."""
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
+
+    def action_copy_all(self) -> None:
+        """Copy the content, also what is out of sight."""
+        copy(self, self.plain)
 
     def show(self, builder: Builder, *, top: bool = True) -> None:
         """Show what `builder` draws, from its top unless told otherwise."""

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from tui.copying import copy
 from tui.run_log import LogWindow
 from tui.text import safe
 from tui.theme import Inks, inks
@@ -52,6 +53,7 @@ class LogView(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+f,space", "page(1)", "Page down", show=False, id="log.page-down",
                 tooltip="Scroll down by a page"),
         Binding("home,g", "first", "Start", show=False, id="log.start", tooltip="Go to the start of the log"),
+        Binding("Y", "copy_lines", "Copy", show=False, id="log.copy", tooltip="Copy the lines in sight"),
         Binding("G,end", "last", "follow", id="log.follow", tooltip="Go to the end of the log and follow it"),
     ]  # fmt: skip
     DEFAULT_CSS = """
@@ -121,6 +123,13 @@ class LogView(ScrollView, can_focus=True):
                 self._show_line(anchor)
         if self.following:
             self._to_end()
+
+    def action_copy_lines(self) -> None:
+        """Copy the lines in sight, each whole."""
+        top = round(self.scroll_y)
+        numbers = dict.fromkeys(number for number, _ in self._rows[top : top + self.size.height])
+        if numbers:
+            copy(self, "\n".join(safe(self.window.lines[number].text) for number in numbers))
 
     # where it stands
 

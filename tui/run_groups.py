@@ -19,7 +19,7 @@ from tui.widgets.table import Line
 def draw_heading(heading: Heading, width: int, ink: Inks, selected: Collection[str] = ()) -> Line:
     """The line of a group, as much of it as there is room for."""
     group = heading.group
-    parts = [(f"{symbol('folded' if heading.folded else 'open')} ", ink.accent)]
+    parts = [(f"{symbol('closed' if heading.folded else 'open')} ", ink.accent)]
     for position, (key, value) in enumerate(zip(heading.keys, group.values, strict=True)):
         gap = f" {symbol('dot')} " if position else ""
         parts += [(f"{gap}{safe(key)} ", ink.muted), (shown_value(key, value), ink.strong)]

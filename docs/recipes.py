@@ -178,7 +178,10 @@ def _of_one_batch(run: Run) -> bool:
 
 
 def _begun(run: Run, value: float) -> Begun:
-    return Begun(run.id, run.state.step or 0, value, run.state.seconds, shlex.join(run.info.argv))
+    steps = run.state.step or 0
+    # a run that went on for longer equals one that had the higher limit from the start
+    words = [f"train.steps={steps}" if word.startswith("train.steps=") else word for word in run.info.argv]
+    return Begun(run.id, steps, value, run.state.seconds, shlex.join(words))
 
 
 # ------------------------------------------------------------------------------------------------------------- the page

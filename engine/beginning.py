@@ -14,7 +14,7 @@ from engine.errors import RunError, SettingsError
 from engine.extremes import from_events
 from engine.layer_series import cut_layers
 from engine.loop_state import LoopState
-from engine.optim import restore_optimizer
+from engine.optim import learning_rate, restore_optimizer
 from engine.origins import weights_file, weights_of
 from engine.parts import prefix_of
 from engine.randomness import restore_random_states
@@ -50,8 +50,25 @@ def begin(session: Session) -> None:
         source = own.folder.name if own is not None else session.info.parent or "the start"
         append_event(session.paths, "resumed", step=session.loop.step, epoch=session.epochs_done, **{"from": source})
         print(f"going on from {source}, step {session.loop.step:,}", flush=True)
+        _tell_spent_schedule(session)
     else:
         append_event(session.paths, "started", device=str(session.parts.device), seed=session.settings.seed)
+
+
+def _tell_spent_schedule(session: Session) -> None:
+    """A schedule fitted to a run's length is over when the run goes on for longer: the rate stays where it ended."""
+    schedule = session.schedule
+    if schedule is None or schedule.units is None:
+        return
+    done = session.loop.step if schedule.interval == "step" else session.epochs_done
+    if done < schedule.units:
+        return
+    message = (
+        f"the learning rate stays at {learning_rate(session.optimizer):.3g}: the schedule was fitted to "
+        f"{schedule.units:,} {schedule.interval}s and is over; a new run with init_from has one of its own"
+    )
+    append_event(session.paths, "warning", message=message, step=session.loop.step)
+    print(f"! {message}", flush=True)
 
 
 def _cut(session: Session) -> None:

@@ -164,7 +164,7 @@ def prunable(paths: RunPaths, keep: int = 0, *, protected: frozenset[str] = PROT
     known = list_checkpoints(paths)
     sound = {alias for info in known if not info.problem for alias in info.aliases}
     least = 0 if protected == ONLY_BEST and "best" in sound else 1
-    newest = {info.folder.name for info in known[len(known) - max(least, keep) :]}
+    newest = {info.folder.name for info in known[max(0, len(known) - max(least, keep)) :]}
     return [info for info in known if info.folder.name not in newest and not protected & set(info.aliases)]
 
 

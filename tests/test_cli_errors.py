@@ -214,9 +214,10 @@ def test_ctrl_c_while_the_command_starts_is_quiet(world: Path) -> None:
             process.wait(0.03 + delay / 1000)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
-        assert process.returncode in (130, 0, -signal.SIGINT), said
-        if process.returncode != -signal.SIGINT:  # Python itself was still starting
-            assert said.strip() == ""
+        if process.returncode == -signal.SIGINT or "init_import_site" in said:
+            continue  # Python itself was still starting
+        assert process.returncode in (130, 0), said
+        assert said.strip() == ""
 
 
 def test_an_empty_folder_name_is_not_the_current_folder(world: Path) -> None:

@@ -67,8 +67,8 @@ def test_problems_name_what_is_near() -> None:
     assert "no key is named" in keymap.problems({"runs.sort": " "})[0]
     assert "did you mean 'escape'" in keymap.problems({"runs.sort": "escap"})[0]
     assert keymap.normal("shift+w") == "W"
-    assert "run.notes.edit and run.stop both have S" in keymap.problems({"run.notes.edit": "S"})[0]
-    assert keymap.problems({"run.notes.edit": "d"}) == [], "the list of runs has d, but is not there at the same time"
+    assert "run.note and run.stop both have S" in keymap.problems({"run.note": "S"})[0]
+    assert keymap.problems({"run.note": "C"}) == [], "the list of runs has C, but is not there at the same time"
 
 
 def test_the_file_to_start_from_changes_nothing_and_can_be_read() -> None:

@@ -297,7 +297,8 @@ def test_ascii_stand_ins_cover_what_the_program_draws() -> None:
     """Every character in the sources of the screens has a stand-in that is not a question mark."""
     drawn = set()
     for path in (*(ROOT / "tui").glob("*.py"), *(ROOT / "tui").glob("*/*.py")):
-        drawn |= {char for char in path.read_text(encoding="utf-8") if not char.isascii()}
+        # letters are in the names of people in the docstrings; what is drawn of the program's own are symbols
+        drawn |= {char for char in path.read_text(encoding="utf-8") if not char.isascii() and not char.isalpha()}
     drawn = {char for char in drawn if not 0x2800 <= ord(char) <= 0x28FF}  # braille: charts have their own ASCII form
     unknown = {char for char in drawn if to_ascii(char).replace("?", "") == "" and char not in "�"}
     assert not unknown

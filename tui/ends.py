@@ -42,7 +42,9 @@ class Ends:
             return []
         before, self._rows = self._open, rows
         self._open = {row.run for row in rows if row.state not in ENDED}
-        newest, self._newest = self._newest, max((int(row.run[1:]) for row in rows[-1:]), default=0)
+        # never lower than it was: what comes back from the trash is not new
+        newest = self._newest
+        self._newest = max([newest, *(int(row.run[1:]) for row in rows[-1:])])
         if before is None:
             return []
         return [row for row in rows if row.state in ENDED and (row.run in before or self._came(row, newest))]

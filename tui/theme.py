@@ -118,7 +118,7 @@ _TO_ASCII = str.maketrans(
         **dict.fromkeys("–—−", "-"),
         **{unicode: plain[0] for unicode, plain in _SYMBOLS.values() if not unicode.isascii()},
         "←": "<", "→": ">", "…": "~", "“": '"', "”": '"', "‘": "'", "’": "'", "🔎": ">", "▲": "^", "▼": "v",
-        "×": "x", "↵": "|",
+        "×": "x", "↵": "|", "»": ">",
     }
 )  # fmt: skip
 

@@ -99,7 +99,8 @@ def y_extent(plot: Plot, shapes: list[Shape], rows: int) -> Range | None:
     if values and not plot.zoom:
         more = scaled(np.array(values, np.float64), plot.log_y)
         ends += more[np.isfinite(more)].tolist()
-    plot.view.y = y_range(min(ends), max(ends), rows, plot.view.y)
+    # what grows keeps its range while it fits; what has ended looks the same however it was read
+    plot.view.y = y_range(min(ends), max(ends), rows, plot.view.y if plot.live else None)
     return plot.view.y
 
 

@@ -92,6 +92,7 @@ class AgainScreen(ActingOnFiles):
             (Choice("note", "add a note", "w", "to notes.md"), self.action_note),
             (Choice("edit", "edit notes.md", "e", "in $EDITOR"), self.action_edit_notes),
             (Choice("archive", archive, "a", "out of the list"), self.action_archive),
+            (Choice("report", "journal page", "B", "J shows it"), self.action_report),
             (Choice("copy", "copy", "y", "id, command, folder"), self.action_copy),
             (Choice("folder", "open folder", "F"), self.action_folder),
         ]
@@ -99,6 +100,12 @@ class AgainScreen(ActingOnFiles):
             found.append((Choice("prune", "prune checkpoints", "P", "says first what it frees"), self.action_prune))
             found.append((Choice("trash", "trash", "d", f"{undo} brings it back"), self.action_trash))
         return found
+
+    def action_report(self) -> None:
+        """Write the journal page of the runs, the oldest as the one that the others are measured against."""
+        from tui.journal import write_page
+
+        write_page(self.dltui, sorted((row.run for row in self.targets()), key=lambda run: int(run[1:])))
 
     # once more
 

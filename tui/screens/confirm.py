@@ -79,6 +79,10 @@ class PromptScreen(ModalScreen[str | None]):
             dialog.border_subtitle = plain(f"{key_display('enter')} set   esc cancel")
             yield LineInput(self._value, placeholder=self._placeholder)
 
+    def on_mount(self) -> None:
+        # what is typed takes the place of what is suggested
+        self.query_one(LineInput).select_all()
+
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from tui.run_parts import Document, EvaluationKey, EvaluationsFolder
 from tui.run_store import RunSnapshot, best_of, stepped
+from tui.widgets.run_tab import TITLES
 
 if TYPE_CHECKING:
     from tui.app import DltuiApp
@@ -47,6 +48,12 @@ class EvaluationScreen(Screen[None]):
                 tooltip="A tenth of all evaluations forth"),
         Binding("b", "best", "best", show=False, id="evaluation.best", tooltip="The evaluation of the best step"),
         Binding("escape,backspace", "leave", "back", id="evaluation.leave", tooltip="Go back"),
+        # digits are the run's tabs here too, and not the main screens
+        *(
+            Binding(str(at + 1), f"tab({at})", title, show=False, id=f"evaluation.tab-{at + 1}",
+                    tooltip=f"Back to the run: {title}")
+            for at, title in enumerate(TITLES)
+        ),
     ]  # fmt: skip
 
     def __init__(self, snapshot: RunSnapshot, chosen: EvaluationKey | None = None) -> None:
@@ -125,6 +132,13 @@ class EvaluationScreen(Screen[None]):
         found = best_of(self.snapshot)
         if found is not None:
             self.look_at(found)
+
+    async def action_tab(self, index: int) -> None:
+        """Go back to the run, to one of its tabs."""
+        await self.dltui.action_back()
+        show_tab = getattr(self.dltui.screen, "action_tab", None)
+        if show_tab is not None:
+            await show_tab(index)
 
     def action_leave(self) -> None:
         """Go back."""

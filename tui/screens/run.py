@@ -16,14 +16,13 @@ from tui.run_store import RunSnapshot, RunStore, Wants
 from tui.screens.run_requests import RequestsScreen
 from tui.widgets.footer import Footer
 from tui.widgets.run_header import FindingLine, RunHead, TabLine
+from tui.widgets.run_tab import TITLES
 
 if TYPE_CHECKING:
     from textual.worker import Worker
 
     from tui.run_parts import EvaluationKey
     from tui.widgets.run_tab import RunTab
-
-TITLES = ("Curves", "Data", "Evaluation", "Checkpoints", "Model", "Log", "Settings", "Notes", "System")
 
 
 class RunRead(Message):

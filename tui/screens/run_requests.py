@@ -154,12 +154,6 @@ class RequestsScreen(AgainScreen):
 
         self.app.push_screen(FindingsScreen(self.snapshot))
 
-    def action_report(self) -> None:
-        """Write a journal page of this run."""
-        from tui.journal import write_page
-
-        write_page(self.dltui, [self.run_id])
-
     # checkpoints
 
     def launch_from(self, reference: str) -> None:

@@ -121,9 +121,9 @@ class RunsScreen(AgainScreen, CountedRuns):
         from tui.screens.compare import CompareScreen
 
         self.app.push_screen(CompareScreen([row.run for row in rows]))
+        self._select(set())  # what is done next is meant for the run under the cursor
 
     def action_report(self) -> None:
-        """Write the journal page of the selected runs, the oldest as the one that the others are measured against."""
-        from tui.journal import write_page
-
-        write_page(self.dltui, sorted((row.run for row in self.targets()), key=lambda run: int(run[1:])))
+        """Write their journal page; nothing is selected any more."""
+        super().action_report()
+        self._select(set())

@@ -11,7 +11,7 @@ from tui.device_history import MINUTES
 from tui.plots.sparkline import sparkline
 from tui.text import dash, fit, pad, percent, safe, size
 from tui.theme import Inks, ascii_mode, bar, symbol
-from tui.widgets.device_list import load, memory, short_name
+from tui.widgets.device_list import free_words, load, memory, short_name
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Cell, Column, Line, arrange, draw_row
 
@@ -79,7 +79,7 @@ def _spark(values: tuple[float, ...], width: int) -> str:
 
 def _state(device: Device, ink: Inks) -> Cell:
     if device.free:
-        return f"{symbol('finished')} free", ink.good
+        return f"{symbol('finished')} {free_words(device)}", ink.good
     # who uses it is listed below it
     why = "in use" if device.processes and device.lease is None else device.why
     return f"{symbol('failed')} {safe(why)}", ink.warning

@@ -246,7 +246,10 @@ class CurveChoices(RunTab):
     def _exported(self, words: str, good: bool) -> None:
         self._exporting = False
         title = "Exported" if good else "Nothing was exported"
-        self.app.notify(safe(words), title=title, severity="information" if good else "error", timeout=10)
+        if good:  # its name on a line of its own, however deep the folder is
+            folder, _, name = words.rpartition("/")
+            words = f"{name}\nin {folder}"
+        self.app.notify(words, title=title, severity="information" if good else "error", timeout=10)
 
 
 def _plural(columns: int, rows: int) -> str:

@@ -8,6 +8,9 @@ from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Line
 
+_BUSY = 80.0
+"""Percent of load from which on a new training would have to share."""
+
 
 def short_name(device: Device) -> str:
     """`gpu0` or `cpu`."""
@@ -24,6 +27,12 @@ def memory(device: Device) -> str:
     if device.memory_total is None:
         return dash()
     return f"{size(device.memory_used)} of {size(device.memory_total)}"
+
+
+def free_words(device: Device) -> str:
+    """That it is free, which is of trainings: the processor may be busy with other programs all the same."""
+    busy = device.kind == "cpu" and (device.utilization or 0.0) >= _BUSY
+    return "free, but busy" if busy else "free"
 
 
 class DeviceChoice(LineList[Device]):
@@ -58,7 +67,7 @@ class DeviceChoice(LineList[Device]):
             facts = f"{pad(safe(item.title), 22)}  load {busy}  {used}"
         else:
             facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
-        state = f"{symbol('finished')} free" if item.free else f"{symbol('failed')} {safe(item.why)}"
+        state = f"{symbol('finished')} {free_words(item)}" if item.free else f"{symbol('failed')} {safe(item.why)}"
         room = max(0, width - 7)
         line: Line = [
             (pad(short_name(item), 6) + " ", ink.strong if item.free else ink.muted),

@@ -13,6 +13,9 @@ from tui.theme import Inks, symbol
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.table import Line
 
+TITLES = ("Curves", "Data", "Evaluation", "Checkpoints", "Model", "Log", "Settings", "Notes", "System")
+"""What the tabs are called, from left to right."""
+
 if TYPE_CHECKING:
     from tui.screens.run import RunScreen
 

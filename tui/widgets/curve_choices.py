@@ -8,7 +8,6 @@ from textual.worker import get_current_worker
 
 from tui.curve_parts import SYMBOLS, TITLES, axis_of, group_members
 from tui.curve_view import GRIDS, MARKS, OwnPanel
-from tui.text import safe
 from tui.widgets.run_tab import RunTab
 from tui.xaxis import XAxis
 

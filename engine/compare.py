@@ -16,6 +16,13 @@ _TRIVIAL = ("epoch", "lr", "samples")
 _FIRST = ("test/accuracy", "val/accuracy", "test/loss", "val/loss")
 
 
+def trained_with(run: Run) -> dict[str, Any]:
+    """A run's settings by their dotted keys; limits are those it was resumed for, not those it began with."""
+    from engine.resume import limits
+
+    return {**dict(flatten(run.info.settings)), **limits(run.paths)}
+
+
 def compare(runs: Sequence[Run], *, everything: bool = False) -> dict[str, Any]:
     """Lay runs side by side.
 
@@ -27,7 +34,7 @@ def compare(runs: Sequence[Run], *, everything: bool = False) -> dict[str, Any]:
         `runs` (their ids), `settings` and `metrics` (key -> run -> value; a run without one is left out), and
         `deltas` (key -> run -> difference to the first run), for each run but the first.
     """
-    flat = {run.id: dict(flatten(run.info.settings)) for run in runs}
+    flat = {run.id: trained_with(run) for run in runs}
     metrics = {run.id: _metrics(run) for run in runs}
     return {
         "runs": [run.id for run in runs],

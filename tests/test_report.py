@@ -95,6 +95,19 @@ def test_only_what_differs_is_in_the_table(world: Path) -> None:
     assert {Path(figure).name for figure in written["figures"]} >= {"loss-by-epoch.png", "accuracy-by-step.png"}
 
 
+def test_limits_grown_on_resuming_are_told(world: Path) -> None:
+    control = world / "runs" / "e0001" / "control"
+    control.mkdir(exist_ok=True)
+    (control / "limits.json").write_text('{"train.epochs": 75}')
+    compared = engine_json("compare", "e0001", "e0002", "--json", cwd=world)
+    assert compared["settings"]["train.epochs"]["e0001"] == 75
+    done = run_engine("report", "e0001", "e0002", cwd=world)
+    assert done.returncode == 0, done.stderr
+    page = next((world / "runs" / "journal").glob("*.md")).read_text()
+    assert "engine train --resume e0001 -s train.epochs=75" in page
+    assert re.search(r"train.epochs.*75", page)
+
+
 def test_the_html_file_holds_everything_and_asks_for_nothing(world: Path) -> None:
     written = engine_json("report", "e0001", "e0002", "--json", cwd=world)
     tags = Tags((world / written["html"]).read_text()).found

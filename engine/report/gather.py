@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.compare import compare
+from engine.compare import compare, trained_with
 from engine.index import flatten
 from engine.jsonio import plain, read_json
 from engine.runs import Run
@@ -49,7 +49,7 @@ def gather(runs: Sequence[Run], title: str = "") -> Page:
         title: of the page; the runs' names where it is empty.
     """
     compared = compare(runs)
-    flat = [dict(flatten(run.info.settings)) for run in runs]
+    flat = [trained_with(run) for run in runs]
     return Page(
         title=title or _title(runs),
         runs=tuple(runs),

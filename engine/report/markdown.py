@@ -216,7 +216,14 @@ def _shared(page: Page) -> str:
 def _commands(page: Page) -> str:
     import shlex
 
-    lines = [f"{shlex.join(run.info.argv)}  # {run.id}" for run in page.runs if run.info.argv]
+    from engine.resume import limits
+
+    lines = []
+    for run in page.runs:
+        lines += [f"{shlex.join(run.info.argv)}  # {run.id}"] if run.info.argv else []
+        if grown := limits(run.paths):
+            longer = " ".join(f"-s {key}={value:g}" for key, value in grown.items())
+            lines.append(f"engine train --resume {run.id} {longer}")
     content = "\n".join(printable(line) for line in lines)
     fence = "`" * max(3, 1 + max((len(found) for found in re.findall("`+", content)), default=0))
     return f"## Commands\n\n{fence}sh\n{content}\n{fence}" if lines else ""

@@ -114,6 +114,7 @@ async def test_a_broken_experiment_is_shown_in_place_and_the_rest_works(world: P
     (world / "experiments.toml").write_text(broken)
     async with opened(world) as pilot:
         await seen(pilot, "1 problem in experiments.toml", "lrr", "line 11", "e edits it")
+        await until(pilot, lambda: pilot.app.focused is not None)
         await pilot.press("down", "enter")
         await seen(pilot, "Cannot be launched")
         assert isinstance(pilot.app.screen, ExperimentsScreen)

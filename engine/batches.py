@@ -24,7 +24,8 @@ _POOL = 32
 """Batches whose samples are sorted by length together: nearly no padding, and still mixed well."""
 
 _COPIED = 2**28
-"""Bytes up to which a split is put in an epoch's order as a whole, so that a batch is a view."""
+"""Bytes up to which a split is put in an epoch's order as a whole, so that a batch is a view; images are not, since
+taking a batch of them costs no more than copying them, and a copy of all of them at once is memory for each epoch."""
 
 _VIEWS = 20_000
 """Batches of an epoch up to which a view of each is made at its beginning."""
@@ -232,7 +233,7 @@ class TrainBatches:
         start = number * self.size
         end = start + self.size
         return self.split.batch(
-            self._inputs[start:end] if self._rows is None else self._inputs[self._rows[start:end]],
+            self._inputs[start:end] if self._rows is None else self._inputs.index_select(0, self._rows[start:end]),
             self._labels[start:end],
             None if self._lengths is None else self._lengths[start:end],
             None if self._longest is None else self._longest[number],
@@ -246,7 +247,7 @@ class TrainBatches:
         if epoch != self._epoch:
             self._begin(epoch)
         rows = slice(first * self.size, (first + count) * self.size)
-        inputs = self._inputs[rows] if self._rows is None else self._inputs[self._rows[rows]]
+        inputs = self._inputs[rows] if self._rows is None else self._inputs.index_select(0, self._rows[rows])
         return inputs.view(count, self.size, -1), self._labels[rows].view(count, self.size)
 
     def _begin(self, epoch: int) -> None:
@@ -259,10 +260,10 @@ class TrainBatches:
             self._lengths = None if split.lengths is None else split.lengths[rows]
             self._label_lengths = None if split.label_lengths is None else split.label_lengths[rows]
             self._positions = None if split.positions is None else split.positions[rows]
-            if split.inputs.nbytes <= _COPIED:
-                self._inputs = split.inputs[rows]
-            else:
+            if split.kind == "image" or split.inputs.nbytes > _COPIED:
                 self._rows = rows
+            else:
+                self._inputs = split.inputs.index_select(0, rows)
         if split.row_lengths is not None:
             lengths = split.row_lengths[order]
             starts = range(0, self.count * self.size, self.size)

@@ -17,10 +17,14 @@ _FIRST = ("test/accuracy", "val/accuracy", "test/loss", "val/loss")
 
 
 def trained_with(run: Run) -> dict[str, Any]:
-    """A run's settings by their dotted keys; limits are those it was resumed for, not those it began with."""
+    """A run's settings by their dotted keys; limits are those it was resumed for, not those it began with.
+
+    With `from`, the checkpoint that it goes on from, where it does.
+    """
     from engine.resume import limits
 
-    return {**dict(flatten(run.info.settings)), **limits(run.paths)}
+    origin = {"from": run.info.parent} if run.info.parent else {}
+    return {**origin, **dict(flatten(run.info.settings)), **limits(run.paths)}
 
 
 def compare(runs: Sequence[Run], *, everything: bool = False) -> dict[str, Any]:

@@ -113,6 +113,8 @@ def list_rows(
         NotFoundError: there is no such split or class, or no answers to choose by.
         OSError: an image cannot be written.
     """
+    from engine.samples import pictured
+
     dataset = prepared.dataset
     if asked.split not in dataset.splits:
         raise NotFoundError(f"there is no {asked.split} split", hint=f"there is: {', '.join(dataset.splits)}")
@@ -125,8 +127,8 @@ def list_rows(
     if answered is not None:
         for sample in samples:
             sample["predicted"] = answered.classes[answered.rows[sample["row"]]]
-    if images is not None and dataset.kind == "image":
-        _write_images(images, asked.split, split, samples)
+    if images is not None and pictured(dataset):
+        _write_images(images, asked.split, dataset, samples)
     return {
         "split": asked.split,
         "class": asked.label,
@@ -190,12 +192,12 @@ def _label(classes: Sequence[str], split: Split, row: int) -> str:
     return text_of(classes, label[:length].tolist())
 
 
-def _write_images(folder: Path, name: str, split: Split, samples: Sequence[dict[str, Any]]) -> None:
-    from engine.samples import png
+def _write_images(folder: Path, name: str, dataset: Dataset, samples: Sequence[dict[str, Any]]) -> None:
+    from engine.samples import image_of, png
 
     folder.mkdir(parents=True, exist_ok=True)
     for sample in samples:
         path = folder.absolute() / f"{name}-{sample['row']:06d}.png"
         if not path.exists():
-            write_bytes(path, png(split.inputs[sample["row"]]))
+            write_bytes(path, png(image_of(dataset, name, sample["row"])))
         sample["image"] = str(path)

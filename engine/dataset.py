@@ -93,6 +93,8 @@ class Dataset:
     Raises DataError naming the input that cannot be read."""
     describe: Callable[[NDArray[Any]], list[str]] | None = field(default=None, compare=False)
     """features: the parts of an input (d,) as people wrote them, "Age=22", where columns are scaled or encoded."""
+    picture: Callable[[NDArray[Any]], NDArray[np.uint8]] | None = field(default=None, compare=False)
+    """features: the image (channels, height, width) that an input (d,) is, where its columns are the points of one."""
 
 
 def standardised(dataset: Dataset) -> Dataset:

@@ -51,6 +51,15 @@ def duplicate(file: ExperimentFile, run: Run, name: str, cwd: Path) -> Path:
     )
 
 
+def name_problem(file: ExperimentFile, name: str) -> str:
+    """Why an experiment cannot have a name; empty when it can."""
+    try:
+        _check_name(file, name)
+    except UsageError as error:
+        return f"{error.message}: {error.hint}"
+    return ""
+
+
 def _check_name(file: ExperimentFile, name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(f"{printable(name)!r} is no name for an experiment", hint="letters, digits, - and _")

@@ -169,4 +169,6 @@ def _reopen(run: Run, device: Device, grown: dict[str, float]) -> None:
         "boot_id": boot_id(),
         "device": device.name,
     }
+    if grown:  # how many steps that comes to is known once the data is there; until then it is not all done
+        fresh |= {"total_steps": None, "total_epochs": None}
     write_state(run.paths, msgspec.structs.replace(readable, state="starting", **fresh))

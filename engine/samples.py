@@ -34,8 +34,10 @@ def chosen(badness: NDArray[np.float64]) -> list[int]:
 
 
 def readable(dataset: Dataset, split: Split, row: int) -> str | None:
-    """An input as people read it; None for images."""
+    """An input as people read it; None for what is seen as an image."""
     inputs: NDArray[Any] = split.inputs[row]
+    if pictured(dataset):
+        return None
     if dataset.kind == "sequence":
         length = len(inputs) if split.lengths is None else int(split.lengths[row])
         return text_of(dataset.vocabulary, inputs[:length].tolist())
@@ -64,7 +66,7 @@ def keep_images(paths: RunPaths, dataset: Dataset, prefix: str, split: str, samp
     Raises:
         OSError: the disk is full or the folder is not writable.
     """
-    if dataset.kind != "image":
+    if not pictured(dataset):
         return
     folder = paths.evaluation / "inputs"
     folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +74,18 @@ def keep_images(paths: RunPaths, dataset: Dataset, prefix: str, split: str, samp
         name = f"{prefix}-{sample['row']:06d}.png"
         sample["image"] = f"inputs/{name}"
         if not (folder / name).exists():
-            write_bytes(folder / name, png(dataset.splits[split].inputs[sample["row"]]))
+            write_bytes(folder / name, png(image_of(dataset, split, sample["row"])))
+
+
+def pictured(dataset: Dataset) -> bool:
+    """Whether an input is seen as an image."""
+    return dataset.kind == "image" or dataset.picture is not None
+
+
+def image_of(dataset: Dataset, split: str, row: int) -> NDArray[np.uint8]:
+    """The image that an input is seen as, (channels, height, width)."""
+    inputs = dataset.splits[split].inputs[row]
+    return inputs if dataset.picture is None else dataset.picture(inputs)
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

@@ -13,6 +13,7 @@ from engine import student_t
 from engine.index import flatten
 from engine.jsonio import number
 from engine.runs import Run
+from engine.spread import DIFFERENT, essence
 
 ALPHA = 0.05
 WELCH = "Welch's t-test"
@@ -21,9 +22,6 @@ CANNOT_TELL = "one seed each: cannot tell"
 SAME = "not distinguishable"
 MAIN = ("accuracy", "macro_f1", "cer", "rmse", "r2", "bits_per_character", "loss")
 """Scores that are tested; the others mostly follow them."""
-_VARYING = ("seed", "data.fold")
-"""What may differ between runs of one group."""
-_WORDS = ("description", "motivation", "tags", "device")
 _MOST_WORDS = 24
 
 
@@ -115,18 +113,13 @@ def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
             continue
         flat = dict(flatten(run.info.settings))
         seed = f"{flat.get('seed', run.info.seed)}" + (f"/{flat['data.fold']}" if "data.fold" in flat else "")
-        own = members.setdefault(_key(run, flat), {})
+        own = members.setdefault(f"{essence(run.info.settings)} {run.info.parent}", {})
         if seed in own:  # the same seed makes the same run again: it says nothing of the spread
             told.append(f"{run.id} is left out: it repeats seed {seed} of {own[seed].id}")
         else:
             own[seed] = run
     names = _names([next(iter(own.values())) for own in members.values()])
     return [_group(name, own) for name, own in zip(names, members.values(), strict=True)], told
-
-
-def _key(run: Run, flat: Mapping[str, Any]) -> str:
-    kept = sorted((key, value) for key, value in flat.items() if key not in (*_VARYING, *_WORDS))
-    return f"{kept!r} {run.info.parent}"
 
 
 def _names(firsts: Sequence[Run]) -> list[str]:
@@ -142,7 +135,7 @@ def _names(firsts: Sequence[Run]) -> list[str]:
 def _apart(run: Run, others: Sequence[Run]) -> str:
     """One or two settings that differ between runs: `lr 0.01`; the run's id where it takes more."""
     flat = [dict(flatten(other.info.settings)) for other in others]
-    keys = [key for key in dict.fromkeys(key for own in flat for key in own) if key not in (*_VARYING, *_WORDS)]
+    keys = [key for key in dict.fromkeys(key for own in flat for key in own) if key not in DIFFERENT]
     differing = [key for key in keys if any(own.get(key) != flat[0].get(key) for own in flat)]
     own = dict(flatten(run.info.settings))
     words = " ".join(f"{key.rpartition('.')[2]} {_shown(own.get(key))}" for key in differing)

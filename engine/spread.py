@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 PLACES = 1024
 """Curves whose points stand at different places are read at so many places in common."""
-_DIFFERENT = ("seed", "data.fold", "device")
-"""Settings in which the runs of a group may differ and still be repetitions of one another."""
+DIFFERENT = ("seed", "data.fold", "device", "description", "motivation", "tags")
+"""Settings in which runs may differ and still be repetitions of one another."""
 
 
 def repetitions(runs: Iterable[tuple[str, str | None, Mapping[str, Any]]]) -> list[list[str]]:
@@ -25,15 +25,15 @@ def repetitions(runs: Iterable[tuple[str, str | None, Mapping[str, Any]]]) -> li
     """
     found: dict[object, list[str]] = {}
     for run, group, settings in runs:
-        key = (group, _essence(settings)) if group else run
+        key = (group, essence(settings)) if group else run
         found.setdefault(key, []).append(run)
     return list(found.values())
 
 
-def _essence(settings: Mapping[str, Any]) -> str:
-    """The settings but for those that repetitions differ in, as text."""
+def essence(settings: Mapping[str, Any]) -> str:
+    """The settings but for those that repetitions may differ in, as text; of tables, or under dotted keys."""
     known = dict(_flat(settings))
-    return repr(sorted((key, value) for key, value in known.items() if key not in _DIFFERENT and value is not None))
+    return repr(sorted((key, value) for key, value in known.items() if key not in DIFFERENT and value is not None))
 
 
 def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str | None]]:

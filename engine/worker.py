@@ -23,6 +23,7 @@ from engine.records import RunPaths
 
 if TYPE_CHECKING:
     from engine.heartbeat import Heartbeat
+    from engine.runs import Run
 
 on_exception: Callable[[Exception], None] | None = None
 """What is called with an exception that nobody foresaw, before it is explained: a debugger."""
@@ -79,16 +80,25 @@ def _guarded(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> i
 
 
 def _train(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> int:
-    from engine.runs import append_event, load_run
+    from engine.runs import load_run
 
     run = load_run(paths)
     if not run.info.settings:
         raise SettingsError(f"{paths.run}: {'; '.join(run.problems) or 'there are no settings'}")
-    # before torch is imported. Threads that wait spin, which on a busy machine costs more than the work
-    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+    # both before torch is imported. A team smaller than the machine is not what `Spinning` can act on
+    if (run.info.settings.get("train") or {}).get("threads") is not None:
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # lets cuBLAS be deterministic
+    from engine.spinning import Spinning
+
+    with Spinning():
+        return _train_run(paths, run, interrupts, heartbeat)
+
+
+def _train_run(paths: RunPaths, run: Run, interrupts: Interrupts, heartbeat: Heartbeat) -> int:
     from engine.beginning import begin
     from engine.machine_watch import MachineWatch
+    from engine.runs import append_event
     from engine.session import open_session
     from engine.train import Training
 

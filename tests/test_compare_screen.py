@@ -98,6 +98,34 @@ async def test_scores_are_told_against_the_baseline(world: Path) -> None:
         assert "★e0002" in table(screen)["scores"]
 
 
+async def test_a_run_that_goes_on_from_another_differs_in_that(world: Path) -> None:
+    edit(world, "e0003", parent="e0001:best")
+    async with opened(world) as (pilot, screen):
+        await seen(pilot, "what differs")
+        assert table(screen)["from"] == ["–", "–", "e0001:best"]
+
+
+async def test_the_best_of_all_curves_has_the_star_whichever_run_is_marked(world: Path) -> None:
+    for number, value in ((1, 0.5), (2, 0.9), (3, 0.7)):
+        path = world / f"runs/e000{number}/state.json"
+        state = json.loads(path.read_text())
+        path.write_text(json.dumps({**state, "best": {**state["best"], "value": value}}))
+    async with opened(world) as (pilot, screen):
+        chart = screen.charts[0]
+        await until(pilot, lambda: len(chart.plot.curves) == 3)
+        assert [(mark.value, mark.curve) for mark in chart.plot.marks] == [(0.9, 1)]
+        await press(pilot, "right", "space")
+        assert [mark.value for mark in chart.plot.marks] == [0.7], "of those in sight"
+
+
+async def test_long_names_of_scores_are_shown_in_full_where_there_is_room(world: Path) -> None:
+    path = world / "runs/e0001/state.json"
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps({**state, "metrics": {**state["metrics"], "test_last/weighted_precision_of_all": 0.5}}))
+    async with opened(world, size=(200, 60)) as (pilot, _):
+        await seen(pilot, "test_last/weighted_precision_of_all")
+
+
 async def test_all_curves_are_drawn_and_one_can_be_hidden(world: Path) -> None:
     async with opened(world) as (pilot, screen):
         first = screen.charts[0]

@@ -116,6 +116,15 @@ def test_engine_data_samples_as_images(world: Path, tmp_path: Path) -> None:
             assert np.array_equal(np.asarray(image), own.inputs[sample["row"], 0])
 
 
+def test_columns_that_are_the_points_of_an_image_are_seen_as_one(world: Path, tmp_path: Path) -> None:
+    own = digits.load(data_root(None), as_image=True).splits["train"]
+    found = engine_json("data", "digits", "--samples", "2", "--png", str(tmp_path / "out"), "--json", cwd=world)
+    for sample in found["samples"]:
+        assert sample["input"] is None
+        with Image.open(sample["image"]) as image:
+            assert np.array_equal(np.asarray(image), own.inputs[sample["row"], 0])
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -93,11 +93,13 @@ async def test_a_finished_run_goes_on_for_longer(runs: Path, monkeypatch: pytest
         await seen(pilot, "Resume e0001?", "this run goes on", "a new run from its best")
         await press(pilot, "enter")
         await seen(pilot, "reached train.epochs = 10")
-        await press(pilot, "backspace", "backspace", "1", "0", "enter")
-        await seen(pilot, "give a larger number")
-        await press(pilot, "r", "enter", "enter")
+        for typed, said in (("10", "give a larger number"), ("ten", "'ten' is no number")):
+            await press(pilot, *["backspace"] * 3, *typed, "enter")
+            await seen(pilot, said, "go on up to")
+        assert not calls
+        await press(pilot, *["backspace"] * 3, "2", "5", "enter")
         await until(pilot, lambda: calls)
-    assert calls == [("e0001", ("train.epochs=20",))]
+    assert calls == [("e0001", ("train.epochs=25",))]
 
 
 async def test_what_cannot_be_done_is_said_and_nothing_lost(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

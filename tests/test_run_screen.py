@@ -169,6 +169,10 @@ async def test_the_evaluation_tab_goes_back_and_forth(runs: Path) -> None:
         await seen(pilot, "epoch 1", "1 of 3")
         await press(pilot, "right_square_bracket", "right_square_bracket", "right_square_bracket")
         await seen(pilot, "3 of 3")
+        await press(pilot, "t")
+        await seen(pilot, "validation   epoch 2", "2 of 3")
+        await press(pilot, "t")
+        await seen(pilot, "test   epoch 10")
 
 
 async def test_the_model_tab_adds_up(runs: Path) -> None:
@@ -198,7 +202,7 @@ async def test_where_a_run_was_continued_is_marked(runs: Path) -> None:
     info = json.loads(child.run.read_text())
     child.run.write_text(json.dumps({**info, "parent": "e0001:best"}))
     async with opened(runs, "e0002") as (pilot, _):
-        await seen(pilot, "continued")
+        await seen(pilot, "continued", "from e0001:best")
 
 
 async def test_the_settings_tab_tells_the_largest_batch_that_was_found(runs: Path) -> None:

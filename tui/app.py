@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import threading
 from collections.abc import Callable, Iterable
@@ -10,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import App, SystemCommand
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 
-from tui.copying import CopyingApp
+from tui.app_keys import APP_KEYS
 from tui.ends import Teller
 from tui.key_order import KeyOrder
+from tui.looks import LookingApp
 from tui.messages import SnapshotTaken
-from tui.palettes import DARK, partner, themes
+from tui.palettes import DARK, themes
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
 from tui.terminal import terminal_is_gone
 from tui.text import safe
-from tui.theme import ascii_mode, muted_colour, no_color
 from tui.undo import UndoStack
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def _provider() -> type[Provider]:
     return Everything
 
 
-class DltuiApp(CopyingApp):
+class DltuiApp(LookingApp):
     """Experiments, runs and devices; each main screen is a mode of its own."""
 
     TITLE = "dltui"
@@ -75,77 +74,7 @@ class DltuiApp(CopyingApp):
     COMMAND_PALETTE_DISPLAY = "^p"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (no ClassVar in Textual)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (12, "-tall")]  # noqa: RUF012
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "1", "go('experiments')", "Experiments", show=False, id="app.experiments", tooltip="Show the experiments"
-        ),
-        Binding("2", "go('runs')", "Runs", show=False, id="app.runs", tooltip="Show all runs"),
-        Binding("3", "go('devices')", "Devices", show=False, id="app.devices", tooltip="Show the CPU and the GPUs"),
-        Binding("J", "journal", "Journal", show=False, id="app.journal", tooltip="Show and edit the journal entries"),
-        Binding("question_mark,f1", "help", "help", show=False, id="app.help", tooltip="Show the keys that work here"),
-        Binding(
-            "ctrl+t",
-            "toggle_theme",
-            "Light or dark",
-            show=False,
-            id="app.theme",
-            tooltip="Switch between the dark and the light theme",
-        ),
-        Binding(
-            "f8",
-            "themes",
-            "Themes",
-            show=False,
-            id="app.themes",
-            tooltip="Choose the colours, seeing each: for the colour-blind and with high contrast too",
-        ),
-        Binding(
-            "M",
-            "toggle_mouse",
-            "Mouse",
-            show=False,
-            id="app.mouse",
-            tooltip="Leave the mouse to the terminal, to mark and copy text; again to take it back",
-        ),
-        Binding(
-            "ctrl+z",
-            "suspend_process",
-            "Suspend",
-            show=False,
-            id="app.suspend",
-            tooltip="Go to the shell; `fg` comes back",
-        ),
-        Binding(
-            "ctrl+p",
-            "command_palette",
-            "commands",
-            show=False,
-            key_display="^p",
-            priority=True,
-            id="app.commands",
-            tooltip="Find a command, a run or an experiment by typing",
-        ),
-        Binding("u", "undo", "Undo", show=False, id="app.undo", tooltip="Take the last change to runs back"),
-        Binding("q", "quit", "quit", show=False, id="app.quit", tooltip="Quit; trainings go on without the program"),
-        Binding(
-            "ctrl+c",
-            "copy_or_quit",
-            "Quit",
-            show=False,
-            priority=True,
-            id="app.copy-or-quit",
-            tooltip="Copy what is marked; where nothing is, quit from anywhere: trainings go on without the program",
-        ),
-        Binding(
-            "ctrl+q",
-            "quit",
-            "Quit",
-            show=False,
-            priority=True,
-            id="app.quit-now",
-            tooltip="Quit from anywhere; trainings go on without the program",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*APP_KEYS]
 
     def __init__(self, store: Store, *, open_run: str | None = None) -> None:
         super().__init__()
@@ -154,7 +83,6 @@ class DltuiApp(CopyingApp):
         self.preferences = Preferences.load()
         self.undo_stack = UndoStack()
         self._teller = Teller(self)
-        self.mouse_on = True
         self._open_run = open_run
         self._wake = threading.Event()
         self._leaving = threading.Event()
@@ -165,17 +93,7 @@ class DltuiApp(CopyingApp):
         # set before anything is styled: as an ordinary assignment it would have all styles parsed a second time
         self.set_reactive(App.theme, wanted if wanted in self.available_themes else DARK)
         self.stylesheet.set_variables(self.get_css_variables())
-        self._install_filters()
-
-    def _install_filters(self) -> None:
-        from tui.filters import Ascii, Colourless, Sixteen
-
-        if no_color():
-            self._filters[1:] = [Colourless()]
-        elif self.console.color_system == "standard":
-            self._filters.append(Sixteen(self))
-        if ascii_mode():
-            self._filters.append(Ascii())
+        self.install_filters()
 
     def on_mount(self) -> None:
         self._take_keys()
@@ -311,8 +229,12 @@ class DltuiApp(CopyingApp):
         if isinstance(self.screen, RunsScreen):
             self.screen.show_view(view)
 
-    def open_run(self, run_id: str) -> None:
-        """Show a run; a toast says when there is none of that id."""
+    def open_run(self, run_id: str, *, instead: bool = False) -> None:
+        """Show a run; a toast says when there is none of that id.
+
+        Args:
+            instead: take the place of a run in sight: `esc` then leads to where that one was opened.
+        """
         if getattr(self.screen, "run_id", None) == run_id:
             return  # a double click is two clicks
         from engine.errors import EngineError
@@ -324,7 +246,10 @@ class DltuiApp(CopyingApp):
             return
         from tui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(run_id))
+        if instead and isinstance(self.screen, RunScreen):
+            self.switch_screen(RunScreen(run_id))
+        else:
+            self.push_screen(RunScreen(run_id))
 
     async def action_back(self) -> None:
         """Leave a screen that stands on another; on a main screen nothing happens."""
@@ -360,53 +285,6 @@ class DltuiApp(CopyingApp):
         self._leaving.set()
         self._wake.set()
         self._teller.close()
-
-    # looks
-
-    def action_toggle_theme(self) -> None:
-        """Change between the dark and the light theme, and remember it."""
-        self.use_theme(partner(self.theme, dark=self.current_theme.dark))
-
-    def action_themes(self) -> None:
-        """Choose a theme, seeing each."""
-        from tui.screens.themes import ThemeScreen
-
-        if not isinstance(self.screen, ThemeScreen):
-            self.push_screen(ThemeScreen(self.theme, sorted(self.available_themes)))
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Colours that styles name and themes of others do not."""
-        return {"dl-muted": muted_colour(self)}
-
-    def use_theme(self, name: str) -> None:
-        """Take a theme and remember it."""
-        self.theme = name
-        self.preferences.theme = name
-        self.preferences.save()
-
-    def action_toggle_mouse(self) -> None:
-        """Give the mouse to the terminal, or take it back."""
-        driver: Any = self._driver
-        self.mouse_on = not self.mouse_on
-        with contextlib.suppress(AttributeError):  # a driver without a mouse
-            if self.mouse_on:
-                driver._enable_mouse_support()
-            else:
-                driver._disable_mouse_support()
-        self.notify(
-            "The mouse works here again"
-            if self.mouse_on
-            else "The terminal has the mouse: mark and copy; M takes it back"
-        )
-
-    def repaint(self) -> None:
-        """Draw everything, whatever is believed to be on the terminal: after `fg`, after an editor."""
-        self.screen.refresh(layout=True)
-
-    @property
-    def can_suspend(self) -> bool:
-        """Whether the terminal can be given to another program."""
-        return self._driver is not None and self._driver.can_suspend
 
     # saying things
 

@@ -16,6 +16,8 @@ from tui.widgets.table import Line
 
 _LEAST, _MOST = 9, 18
 """Cells of a run's column."""
+_EASY = 12
+"""Cells that it has before names take what is left."""
 _NEUTRAL = ("minutes", "epochs", "parameters", "best epoch")
 """Figures of which neither more nor less is better."""
 _ABSENT = object()
@@ -48,6 +50,12 @@ def _key_width(width: int) -> int:
     return max(12, min(28, width // 3))
 
 
+def _wider(found: Comparison, key: int, width: int, columns: int) -> int:
+    """Cells of the names: as many as the longest one takes, where the columns leave them."""
+    longest = max((len(safe(name)) for part in ("settings", "metrics") for name in found.table[part]), default=0)
+    return max(key, min(longest + 2, width - 1 - columns * (_EASY + 1)))
+
+
 def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], width: int, ink: Inks) -> list[Line]:
     """The settings that differ, then the scores.
 
@@ -59,8 +67,9 @@ def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], w
         return [[(" These runs are no longer there.", ink.warning)]]
     base = next((place for place, run in enumerate(found.runs) if run.id == found.baseline), None)
     shown = columns_in_sight(len(found.runs), (width - _key_width(width) - 1) // (_LEAST + 1), cursor, base)
-    wide = max(_LEAST, min(_MOST, (width - _key_width(width) - 1) // max(1, len(shown)) - 1))
-    table = _Table(found, shown, _key_width(width), wide, colours, cursor, ink)
+    key = _wider(found, _key_width(width), width, len(shown))
+    wide = max(_LEAST, min(_MOST, (width - key - 1) // max(1, len(shown)) - 1))
+    table = _Table(found, shown, key, wide, colours, cursor, ink)
     metrics = _ordered(found.table["metrics"])
     first = [(key, row) for key, row in metrics if _is_first(key)]
     lines = table.head("scores") + table.metrics(first)

@@ -72,6 +72,11 @@ def difference_lines(differs: tuple[str, ...], width: int, ink: Inks) -> list[Li
     return lines
 
 
+def origin_lines(text: str, width: int, ink: Inks) -> list[Line]:
+    """What is taken over from the checkpoint that the run goes on from."""
+    return [[(" " * INDENT, ink.text), (row, ink.muted)] for row in wrap(safe(text), width - INDENT, 3)]
+
+
 def note_line(text: str, style: Style, ink: Inks) -> list[Line]:
     """One remark under the inputs."""
     return [[(" " * INDENT, ink.text), (text, style)]]

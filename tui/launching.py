@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engine.devices import Device
     from engine.experiments import ExperimentFile
     from engine.run import Run
+    from engine.runs import RunsFolder
     from engine.settings import Settings
     from tui.store import Store
 
@@ -55,6 +56,8 @@ class Checked:
     """What the setting being typed may become."""
     many: int = 1
     """How many runs it makes; of very many only those are in `settings` that show each value once."""
+    origin: str = ""
+    """What is taken over from the checkpoint that it goes on from."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,15 @@ class Launched:
     words: str = ""
 
 
-def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) -> Checked:
+def check(
+    file: ExperimentFile, order: Order, typed: str = "", most: int = 6, *, runs: RunsFolder | None = None
+) -> Checked:
     """Resolve an order; with `typed`, also what that may become.
 
     Args:
         typed: the setting being typed; it counts among the overrides once it holds an `=` and a value.
         most: completions wanted.
+        runs: where the checkpoint lies that the order goes on from.
     """
     from engine.experiments import apply_overrides, completions, expand, flatten, resolve
     from engine.resolving import MANY_RUNS, count_runs, first_values
@@ -102,7 +108,29 @@ def check(file: ExperimentFile, order: Order, typed: str = "", most: int = 6) ->
             settings = [apply_overrides(base, overrides, order.folder or file.folder)]
     except EngineError as error:
         return Checked(order, error=error, was=own, completions=found)
-    return Checked(order, tuple(settings), was=own, completions=found, many=max(many, len(settings)))
+    origin = taken_over(runs, order.parent, settings[0], overrides) if runs and order.parent else ""
+    return Checked(order, tuple(settings), was=own, completions=found, many=max(many, len(settings)), origin=origin)
+
+
+def taken_over(runs: RunsFolder, reference: str, settings: Settings, overrides: Sequence[str]) -> str:
+    """Where a run begins that goes on from a checkpoint, and with which learning rate; empty where that is unknown."""
+    from engine.checkpoints import find_checkpoint, parse_reference
+    from engine.jsonio import number, read_json
+
+    run_id, name = parse_reference(reference)
+    try:
+        info = find_checkpoint(runs.find(run_id).paths, name)
+        rate = number(read_json(info.folder / "checkpoint.json")["loop"]["lr"])
+    except (EngineError, OSError, ValueError, KeyError, TypeError):
+        return ""
+    end = settings.train.epochs
+    until = f" of {end:g}" if end else ""
+    begin = f"begins at epoch {info.epoch:g}{until}, with the weights and the optimizer's state of {reference}"
+    if end and info.epoch >= end:
+        return f"{reference} has reached train.epochs = {end:g} already: change it to a larger number"
+    if any(change.startswith(("optimizer.lr", "scheduler", "optimizer.name")) for change in overrides):
+        return begin
+    return f"{begin}, learning rate {rate:.4g}"
 
 
 def _complete(typed: str) -> bool:

@@ -248,10 +248,17 @@ def _wrapped(pieces: Line, width: int) -> list[Line]:
     return [line for line in lines if line]
 
 
+_JOINTS = "._/:,=-"
+
+
 def _broken(word: str, width: int) -> list[str]:
+    """Pieces of a word that fit; after a dot, a slash or the like where there is one in the last two thirds."""
     pieces = []
     while cell_len(word) > width:
         head = set_cell_size(word, width).rstrip() or word[:1]
+        joint = max(head.rfind(mark) for mark in _JOINTS) + 1
+        if joint > len(head) // 3:
+            head = head[:joint]
         pieces.append(head)
         word = word[len(head) :]
     return [*pieces, word] if word else pieces

@@ -182,6 +182,16 @@ def best_of(snapshot: RunSnapshot) -> EvaluationKey | None:
     return next((key for key in snapshot.evaluations if key.step == best.get("step")), None)
 
 
+def of_next_split(snapshot: RunSnapshot) -> EvaluationKey | None:
+    """The newest evaluation of another split than the one in sight; None where all are of one."""
+    splits = list(dict.fromkeys(key.split for key in snapshot.evaluations))
+    now = snapshot.evaluation_key
+    if len(splits) < 2 or now is None:
+        return None
+    after = splits[(splits.index(now.split) + 1) % len(splits)] if now.split in splits else splits[0]
+    return next(key for key in reversed(snapshot.evaluations) if key.split == after)
+
+
 def _table(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.bundled import read_rows
 from engine.dataset import Dataset, Split
@@ -13,6 +14,10 @@ from engine.numbers import encode_numbers
 
 _COLUMNS = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
 _DARKEST = 16.0
+
+
+def _image(inputs: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(inputs * 255).astype(np.uint8).reshape(1, 8, 8)
 
 
 def load(root: Path, *, as_image: bool = False) -> Dataset:
@@ -36,5 +41,6 @@ def load(root: Path, *, as_image: bool = False) -> Dataset:
         {"train": split},
         classes,
         columns=_COLUMNS,
+        picture=_image,
         encode=lambda given: encode_numbers(given, _COLUMNS, _DARKEST),
     )

@@ -135,7 +135,14 @@ class ActingScreen(Screen[None]):
             )
 
     def _ask(
-        self, title: str, then: Callable[[str], Any], *, value: str = "", placeholder: str = "", empty: bool = False
+        self,
+        title: str,
+        then: Callable[[str], Any],
+        *,
+        value: str = "",
+        placeholder: str = "",
+        empty: bool = False,
+        problem: Callable[[str], str] | None = None,
     ) -> None:
         from tui.screens.confirm import PromptScreen
 
@@ -144,7 +151,7 @@ class ActingScreen(Screen[None]):
                 then(text)
 
         if not self.refused():
-            self.app.push_screen(PromptScreen(title, value, placeholder=placeholder), answered)
+            self.app.push_screen(PromptScreen(title, value, placeholder=placeholder, problem=problem), answered)
 
     def action_mark(self) -> None:
         """Choose how to mark the runs."""

@@ -185,14 +185,15 @@ class AgainScreen(ActingOnFiles):
             self.app.call_from_thread(self._show_launch, order)
 
     def _name_experiment(self, run: Run) -> None:
-        from engine.duplicate import free_name
+        from engine.duplicate import free_name, name_problem
 
         file = self.dltui.snapshot.file
         if file is None:
             self.notify("experiments.toml cannot be read; mend it first", severity="error")
             return
         name = free_name(file, run.info.experiment)
-        self._ask(f"Name of the new experiment like {run.id}", partial(self._write_experiment, run), value=name)
+        title = f"Name of the new experiment like {run.id}"
+        self._ask(title, partial(self._write_experiment, run), value=name, problem=partial(name_problem, file))
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="duplicate")
     def _write_experiment(self, run: Run, name: str) -> None:

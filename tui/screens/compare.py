@@ -13,10 +13,11 @@ from textual.containers import Container
 from textual.message import Message
 from textual.worker import Worker, WorkerState
 
+from engine.runs import Run
 from tui.comparison import Comparison, ComparisonStore
 from tui.comparison_lines import as_table, comparison_lines
 from tui.plots.chart import Chart, Curve, Mark
-from tui.scores import parted
+from tui.scores import parted, smaller_is_better
 from tui.screens.compare_views import OVERVIEW, ViewsScreen
 from tui.text import number, safe
 from tui.theme import inks, symbol
@@ -40,6 +41,18 @@ class ComparisonRead(Message):
     def can_replace(self, message: Message) -> bool:
         """Only the newest counts."""
         return isinstance(message, ComparisonRead)
+
+
+def _best_run(runs: Sequence[Run], name: str) -> str:
+    """The run whose best value of a series that it watches is the best of all; empty where none watches it."""
+    values = {
+        run.id: float(best["value"])
+        for run in runs
+        if (best := run.state.best or {}).get("monitor") == name and isinstance(best.get("value"), (int, float))
+    }
+    if not values:
+        return ""
+    return (min if smaller_is_better(name) else max)(values, key=values.__getitem__)
 
 
 class CompareScreen(ViewsScreen):
@@ -162,6 +175,7 @@ class CompareScreen(ViewsScreen):
 
     def _dress(self, chart: Chart, name: str, found: Comparison) -> None:
         curves, marks = [], []
+        best_run = _best_run([run for run in found.runs if run.id not in self.hidden], name)
         for place, run in enumerate(found.runs):
             source = self.store.caches.get((run.id, name))
             if source is None or run.id in self.hidden or not name:
@@ -177,8 +191,8 @@ class CompareScreen(ViewsScreen):
                     steps_per_epoch=state.step / state.epoch if state.epoch else None,
                 )
             )
-            best = state.best or {}
-            if place == self.cursor and best.get("monitor") == name and isinstance(best.get("value"), (int, float)):
+            if run.id == best_run:
+                best = state.best or {}
                 step, value = float(best.get("step") or 0), float(best["value"])
                 marks.append(Mark(step, value, number(value), symbol("star"), curve=len(curves) - 1))
         if self.bands:

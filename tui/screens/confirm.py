@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +21,9 @@ from tui.widgets.line_input import LineInput
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
 from tui.widgets.table import Line, plain
+
+_FRAME = 6
+"""Cells of a dialog's frame, its padding and the scroll bar."""
 
 
 class ConfirmScreen(ModalScreen[bool]):
@@ -61,16 +65,29 @@ class ConfirmScreen(ModalScreen[bool]):
 class PromptScreen(ModalScreen[str | None]):
     """Asks for a line of text; None when the person thinks better of it."""
 
-    CSS = "PromptScreen .dialog { width: 64; }"
+    CSS = """
+    PromptScreen .dialog { width: 64; }
+    PromptScreen LinesPane { height: auto; max-height: 4; background: $surface; display: none; }
+    PromptScreen LinesPane.-shown { display: block; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "cancel", id="prompt.cancel", tooltip="Close without a change"),
     ]
 
-    def __init__(self, title: str, value: str = "", *, placeholder: str = "") -> None:
+    def __init__(
+        self, title: str, value: str = "", *, placeholder: str = "", problem: Callable[[str], str] | None = None
+    ) -> None:
+        """With the line as it stands at first.
+
+        Args:
+            problem: says what is wrong with a line, or nothing; the line stays open until nothing is.
+        """
         super().__init__()
         self._title = title
         self._value = value
         self._placeholder = placeholder
+        self._problem = problem
+        self._wrong = ""
 
     def compose(self) -> ComposeResult:
         """An input in a frame."""
@@ -78,14 +95,26 @@ class PromptScreen(ModalScreen[str | None]):
             dialog.border_title = plain(self._title, 56)
             dialog.border_subtitle = plain(f"{key_display('enter')} set   esc cancel")
             yield LineInput(self._value, placeholder=self._placeholder)
+            yield LinesPane(self._lines)
+
+    def _lines(self, width: int, ink: Inks) -> list[Line]:
+        return [[(line, ink.bad)] for line in wrap(safe(self._wrong), width, 4)]
 
     def on_mount(self) -> None:
         # what is typed takes the place of what is suggested
         self.query_one(LineInput).select_all()
+        self.query_one(LinesPane).can_focus = False
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip())
+        text = event.value.strip()
+        self._wrong = self._problem(text) if self._problem is not None else ""
+        if not self._wrong:
+            self.dismiss(text)
+            return
+        pane = self.query_one(LinesPane)
+        pane.add_class("-shown")
+        pane.show(self._lines)
 
     def action_cancel(self) -> None:
         """Close without a change."""
@@ -124,7 +153,6 @@ class ChoiceScreen(ModalScreen[str | None]):
     """Offers a few things; the value of the chosen one, or None."""
 
     CSS = """
-    ChoiceScreen .dialog { width: 56; }
     ChoiceScreen ChoiceList { height: auto; max-height: 16; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -139,11 +167,17 @@ class ChoiceScreen(ModalScreen[str | None]):
         self._current = current
 
     def compose(self) -> ComposeResult:
-        """The entries in a frame."""
+        """The entries in a frame, wide enough for the longest."""
         with Container(classes="dialog") as dialog:
-            dialog.border_title = plain(self._title, 48)
+            dialog.styles.width = self._width()
+            dialog.border_title = plain(self._title, self._width() - 8)
             dialog.border_subtitle = plain(f"{key_display('enter')} choose   esc cancel")
             yield ChoiceList(self._choices)
+
+    def _width(self) -> int:
+        label = max((cell_len(choice.label) for choice in self._choices), default=0)
+        hint = max((cell_len(choice.hint) for choice in self._choices), default=0)
+        return max(56, min(3 + label + 3 + hint + _FRAME, 110))
 
     def on_mount(self) -> None:
         choices = self.query_one(ChoiceList)

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui.run_parts import Document, EvaluationKey, EvaluationsFolder
-from tui.run_store import RunSnapshot, best_of, stepped
+from tui.run_store import RunSnapshot, best_of, of_next_split, stepped
 from tui.widgets.run_tab import TITLES
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class EvaluationScreen(Screen[None]):
         Binding("right_curly_bracket", "leap(1)", "far later", show=False, id="evaluation.far-forth",
                 tooltip="A tenth of all evaluations forth"),
         Binding("b", "best", "best", show=False, id="evaluation.best", tooltip="The evaluation of the best step"),
+        Binding("t", "split", "other split", id="evaluation.split", tooltip="The newest of the next split"),
         Binding("escape,backspace", "leave", "back", id="evaluation.leave", tooltip="Go back"),
         # digits are the run's tabs here too, and not the main screens
         *(
@@ -112,6 +113,8 @@ class EvaluationScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """There must be another evaluation to step to."""
+        if action == "split":
+            return of_next_split(self.snapshot) is not None
         return len(self.snapshot.evaluations) > 1 if action in ("step", "leap", "best") else True
 
     def look_at(self, key: EvaluationKey | None) -> None:
@@ -130,6 +133,12 @@ class EvaluationScreen(Screen[None]):
     def action_best(self) -> None:
         """The evaluation of the step that is the best so far."""
         found = best_of(self.snapshot)
+        if found is not None:
+            self.look_at(found)
+
+    def action_split(self) -> None:
+        """The newest evaluation of the next split."""
+        found = of_next_split(self.snapshot)
         if found is not None:
             self.look_at(found)
 

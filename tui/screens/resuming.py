@@ -73,14 +73,18 @@ def _go_on(screen: AgainScreen, run: Run) -> None:
     key, value = limit
     title = f"{run.id} reached {key} = {value:g}: go on up to"
 
+    def problem(text: str) -> str:
+        try:
+            larger = float(text) > value
+        except ValueError:
+            return f"{text!r} is no number"
+        return "" if larger else f"{key} = {value:g} is reached already: give a larger number"
+
     def answered(text: str | None) -> None:
-        if text == f"{value:g}":
-            words = f"{run.id} has reached {key} = {text} already: give a larger number"
-            screen.app.notify(words, severity="warning")
-        elif text is not None:
+        if text is not None:
             _resume(screen, run, (f"{key}={text}",))
 
-    screen.app.push_screen(PromptScreen(title, f"{2 * value:g}"), answered)
+    screen.app.push_screen(PromptScreen(title, f"{2 * value:g}", problem=problem), answered)
 
 
 def _resume(screen: AgainScreen, run: Run, grow: tuple[str, ...]) -> None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 class ThemeScreen(ChoiceScreen):
     """The program's own themes first, then those of Textual."""
 
-    CSS = "ThemeScreen .dialog { width: 68; }"
-
     def __init__(self, current: str, names: Sequence[str]) -> None:
         own = [Choice(name, name, hint=palette.about) for name, palette in PALETTES.items()]
         others = [Choice(name, name) for name in names if name not in PALETTES]

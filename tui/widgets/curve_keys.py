@@ -6,7 +6,7 @@ import threading
 from typing import ClassVar
 
 from textual import events, on
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tui.curve_view import CurveView, ViewFile, smoothing_words
 from tui.curve_window import ALL, Window, moved, panned, zoomed
@@ -14,6 +14,7 @@ from tui.plots.chart import Chart
 from tui.plots.ranges import Range
 from tui.run_panels import Panel
 from tui.run_store import RunSnapshot
+from tui.widgets.curve_bindings import CURVE_KEYS
 from tui.widgets.curve_choices import CurveChoices
 from tui.widgets.filter_bar import FilterBar
 from tui.xaxis import XAxis
@@ -27,58 +28,7 @@ WHEEL = 0.8
 class CurveKeys(CurveChoices, can_focus=True):
     """Base of the tabs that draw curves."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth: not, a little, much, very much"),
-        Binding("x", "axis", "axis", id="run.curves.axis", tooltip="Steps, epochs, samples, time or clock along x"),
-        Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y (but for shares), x, both, neither"),
-        Binding("plus", "panels", "panels", key_display="+", id="run.curves.add",
-                tooltip="Add and remove panels, put any metric into them"),
-        Binding("f,enter", "full", "full", id="run.curves.full", tooltip="One panel alone, or all again"),
-        Binding("z", "zoom(0.5)", "zoom", id="run.curves.zoom",
-                tooltip="Zoom in around the crosshair, without it on the newer half"),
-        Binding("Z", "zoom(2)", "zoom out", show=False, id="run.curves.unzoom", tooltip="Zoom out"),
-        Binding("slash", "filter", "filter", id="run.curves.filter", tooltip="See the series whose names hold words"),
-        Binding("e", "export", "export", id="run.curves.export",
-                tooltip="Write what is in sight as PNG, SVG or CSV"),
-        Binding("m", "marks", "marks", id="run.curves.marks",
-                tooltip="Which marks stand along the curves: checkpoints, learning rate, findings, resumes, best"),
-        Binding("g", "grid", "grid", show=False, id="run.curves.grid", tooltip="How many panels stand side by side"),
-        Binding("b", "band", "band", show=False, id="run.curves.band",
-                tooltip="The mean of the group's runs over their seeds, with its deviation"),
-        Binding("w", "window", "window", show=False, id="run.curves.window",
-                tooltip="Smooth by an exponential mean or by a window of points"),
-        Binding("X", "along", "along", show=False, id="run.curves.along",
-                tooltip="Choose what runs along x: any metric"),
-        Binding("t", "limits", "limits", show=False, id="run.curves.limits", tooltip="Type the limits of x and y"),
-        Binding("left_square_bracket,shift+left", "pan(-0.25)", "pan left", show=False, id="run.curves.pan-left",
-                tooltip="Move what is in sight to the left"),
-        Binding("right_square_bracket,shift+right", "pan(0.25)", "pan right", show=False, id="run.curves.pan-right",
-                tooltip="Move what is in sight to the right; at the end it goes along with the run"),
-        Binding("v", "zoom_y(0.7)", "zoom y", show=False, id="run.curves.zoom-y",
-                tooltip="Zoom in on y in the marked panel"),
-        Binding("V", "zoom_y(1.43)", "zoom y out", show=False, id="run.curves.unzoom-y",
-                tooltip="Zoom out of y in the marked panel"),
-        Binding("up,k", "pan_y(0.2)", "y up", show=False, id="run.curves.up", tooltip="Move y up in the marked panel"),
-        Binding("down,j", "pan_y(-0.2)", "y down", show=False, id="run.curves.down",
-                tooltip="Move y down in the marked panel"),
-        Binding("0", "reset", "all", show=False, id="run.curves.reset", tooltip="See everything again"),
-        Binding("comma", "cursor(-1)", "cursor left", show=False, id="run.curves.back",
-                tooltip="Read the values further to the left; the legends show them"),
-        Binding("full_stop", "cursor(1)", "cursor right", show=False, id="run.curves.forth",
-                tooltip="Read the values further to the right"),
-        Binding("less_than_sign", "cursor(-10)", "far left", show=False, id="run.curves.far-back",
-                tooltip="Read the values much further to the left"),
-        Binding("greater_than_sign", "cursor(10)", "far right", show=False, id="run.curves.far-forth",
-                tooltip="Read the values much further to the right"),
-        Binding("escape", "clear", "clear", show=False, id="run.curves.clear",
-                tooltip="Take away the crosshair, then the filter"),
-        Binding("o", "robust", "outliers", show=False, id="run.curves.robust", tooltip="Leave outliers out, or not"),
-        Binding("p", "mark(1)", "next panel", show=False, id="run.curves.next", tooltip="Mark the next panel"),
-        Binding("P", "mark(-1)", "panel before", show=False, id="run.curves.before", tooltip="Mark the panel before"),
-        Binding("pagedown", "page(1)", "next page", show=False, id="run.curves.page-down", tooltip="More panels"),
-        Binding("pageup", "page(-1)", "page before", show=False, id="run.curves.page-up",
-                tooltip="The panels before"),
-    ]  # fmt: skip
+    BINDINGS: ClassVar[list[BindingType]] = [*CURVE_KEYS]
 
     view_file: ViewFile
 

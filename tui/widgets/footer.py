@@ -25,7 +25,9 @@ _DISPLAY = {
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
 _ARROWS = ("up", "down", "left", "right")
-_RIGHT = ("help", "command_palette")
+_RIGHT = ("leave", "help", "command_palette")
+_ROOMY = 100
+"""Cells from which on all of them are shown; else the first two."""
 
 
 def key_display(key: str) -> str:
@@ -96,7 +98,7 @@ def choose_hints(left: list[Hint], right: list[Hint], width: int, gap: int = 3) 
     """As many hints, from the first on, as fit into `width` cells beside those on the right."""
     room = width - 2
     kept_right: list[Hint] = []
-    for hint in right:
+    for hint in right if width >= _ROOMY else right[:2]:
         if hint.width + gap <= room - sum(h.width + gap for h in kept_right):
             kept_right.append(hint)
     room -= sum(hint.width + gap for hint in kept_right)

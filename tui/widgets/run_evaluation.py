@@ -16,7 +16,7 @@ from engine.jsonio import number
 from tui.data_words import rows_of
 from tui.plots.matrix import draw_matrix
 from tui.run_parts import EvaluationKey
-from tui.run_store import RunSnapshot, Wants, best_of, stepped
+from tui.run_store import RunSnapshot, Wants, best_of, of_next_split, stepped
 from tui.scores import told
 from tui.text import dash, pad, safe
 from tui.text import number as shown
@@ -130,6 +130,9 @@ class EvaluationTab(RunTab):
         Binding("right_square_bracket", "step(1)", "later", id="run.evaluation.forth", tooltip="The next evaluation"),
         Binding("b", "best", "best", id="run.evaluation.best", tooltip="The evaluation of the best step"),
         Binding(
+            "t", "split", "other split", id="run.evaluation.split", tooltip="The newest evaluation of the next split"
+        ),
+        Binding(
             "left_curly_bracket",
             "leap(-1)",
             "far earlier",
@@ -226,6 +229,8 @@ class EvaluationTab(RunTab):
         """There must be another evaluation, or another pane."""
         if action in ("step", "leap", "best"):
             return len(self.snapshot.evaluations) > 1
+        if action == "split":
+            return of_next_split(self.snapshot) is not None
         if action == "matrix":
             return bool(self.snapshot.evaluation.table.get("confusion"))
         if action == "samples":
@@ -245,6 +250,13 @@ class EvaluationTab(RunTab):
     def action_best(self) -> None:
         """The evaluation of the step that is the best so far."""
         found = best_of(self.snapshot)
+        if found is not None:
+            self.chosen = found
+            self.run_screen.want(self.wants())
+
+    def action_split(self) -> None:
+        """The newest evaluation of the next split."""
+        found = of_next_split(self.snapshot)
         if found is not None:
             self.chosen = found
             self.run_screen.want(self.wants())

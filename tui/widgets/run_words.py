@@ -17,6 +17,8 @@ from tui.widgets.table import Line
 
 _TOLD = ("cer", "rmse", "bits_per_character", "accuracy", "r2", "macro_f1", "perplexity", "texts", "loss")
 """The scores that the head of a run has."""
+_SCORE = 12
+"""Cells that the best value takes at the end of the first line."""
 MOST_CAUSE = 6
 MOST_HINT = 4
 
@@ -64,6 +66,9 @@ def _identity(snapshot: RunSnapshot, width: int, ink: Inks) -> Line:
     left: Line = [(f" {snapshot.id}", ink.strong), (star, ink.star), (f"  {name}  ", ink.text), *state]
     if device and line_width(left) + len(device) + 3 <= width:
         left.append((f"   {device}", ink.muted))
+    origin = f"   from {safe(snapshot.info.parent)}" if snapshot.info.parent else ""
+    if origin and line_width(left) + cell_len(origin) <= width - _SCORE:
+        left.append((origin, ink.muted))
     for right in _best_words(snapshot, ink):
         line = spread(left, right, width, ink)
         if line is not left:

@@ -17,14 +17,10 @@ _FIRST = ("test/accuracy", "val/accuracy", "test/loss", "val/loss")
 
 
 def trained_with(run: Run) -> dict[str, Any]:
-    """A run's settings by their dotted keys; limits are those it was resumed for, not those it began with.
-
-    With `from`, the checkpoint that it goes on from, where it does.
-    """
+    """A run's settings by their dotted keys; limits are those it was resumed for, not those it began with."""
     from engine.resume import limits
 
-    origin = {"from": run.info.parent} if run.info.parent else {}
-    return {**origin, **dict(flatten(run.info.settings)), **limits(run.paths)}
+    return {**dict(flatten(run.info.settings)), **limits(run.paths)}
 
 
 def compare(runs: Sequence[Run], *, everything: bool = False) -> dict[str, Any]:
@@ -38,7 +34,9 @@ def compare(runs: Sequence[Run], *, everything: bool = False) -> dict[str, Any]:
         `runs` (their ids), `settings` and `metrics` (key -> run -> value; a run without one is left out), and
         `deltas` (key -> run -> difference to the first run), for each run but the first.
     """
-    flat = {run.id: trained_with(run) for run in runs}
+    # the checkpoint that a run goes on from is none of its settings, but sets it apart as they do
+    origins = {run.id: {"from": run.info.parent} if run.info.parent else {} for run in runs}
+    flat = {run.id: origins[run.id] | trained_with(run) for run in runs}
     metrics = {run.id: _metrics(run) for run in runs}
     return {
         "runs": [run.id for run in runs],

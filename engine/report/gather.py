@@ -54,7 +54,8 @@ def gather(runs: Sequence[Run], title: str = "") -> Page:
         title=title or _title(runs),
         runs=tuple(runs),
         shared=_shared(flat),
-        differences={key: row for key, row in compared["settings"].items() if key not in _UNTOLD},
+        # what a run goes on from has a column of its own
+        differences={key: row for key, row in compared["settings"].items() if key not in (*_UNTOLD, "from")},
         metrics=_metrics(compared["metrics"]),
         data=list(dict.fromkeys(filter(None, map(_data, runs)))),
         repeated=_repeated(runs),

@@ -152,6 +152,7 @@ class ChoiceList(LineList[Choice]):
 class ChoiceScreen(ModalScreen[str | None]):
     """Offers a few things; the value of the chosen one, or None."""
 
+    SCOPED_CSS = False  # the rules are those of subclasses too
     CSS = """
     ChoiceScreen ChoiceList { height: auto; max-height: 16; background: $surface; }
     """

@@ -25,6 +25,7 @@ T = TypeVar("T")
 class FilteredScreen(ModalScreen[T], Generic[T]):
     """Base: an input above a list of what its words match."""
 
+    SCOPED_CSS = False  # the rules are those of subclasses too
     CSS = """
     FilteredScreen .dialog { width: 72; }
     FilteredScreen ChoiceList { height: auto; max-height: 16; min-height: 3; background: $surface; }

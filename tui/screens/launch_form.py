@@ -53,6 +53,7 @@ CHECK_SECONDS = 0.1
 class LaunchForm(ModalScreen[None]):
     """Base of the dialog: what it asks, the order that comes of the answers, and what is said of it."""
 
+    SCOPED_CSS = False  # the rules are those of subclasses too
     CSS = """
     LaunchForm .dialog { width: 100; }
     LaunchForm LinesPane, LaunchForm DeviceChoice { background: $surface; height: auto; }

@@ -173,8 +173,12 @@ def find_file(explicit: Path | None, cwd: Path) -> Path:
     return path if os.path.lexists(path) else PACKAGED
 
 
-def load(path: Path) -> ExperimentFile:
+def load(path: Path, *, first: int | None = None) -> ExperimentFile:
     """Read and check an experiments file.
+
+    Args:
+        first: how many experiments are checked; the others are taken as their tables stand where that can be done, for
+            a list that is checked in full soon after. All where it is None.
 
     Raises:
         NotFoundError: there is no such file.
@@ -186,8 +190,9 @@ def load(path: Path) -> ExperimentFile:
     folder = Path.cwd() if packaged else beside(path)
     experiments: dict[str, Experiment] = {}
     broken: dict[str, tuple[Problem, ...]] = {name: (problem,) for name, problem in source.unusable.items()}
-    for name in source.tables:
-        found = _read_experiment(source, name, folder)
+    for place, name in enumerate(source.tables):
+        unchecked = _as_it_stands(source, name, folder) if first is not None and place >= first else None
+        found = unchecked or _read_experiment(source, name, folder)
         if isinstance(found, Experiment):
             experiments[name] = found
         else:
@@ -214,6 +219,18 @@ def _read_experiment(source: Source, name: str, folder: Path) -> Experiment | tu
         problems += [source.problem(name, fault, overrides) for fault in found]
     if problems or settings is None:
         return tuple(dict.fromkeys(problems))
+    return _experiment(source, name, table, settings, folder)
+
+
+def _as_it_stands(source: Source, name: str, folder: Path) -> Experiment | None:
+    """An experiment by its table alone; None where that is not sound by itself."""
+    table, problem = source.merged(name)
+    if problem is not None or source.own_faults(name):
+        return None
+    try:
+        settings = msgspec.convert({k: v for k, v in table.items() if k not in Recipe.__struct_fields__}, Settings)
+    except msgspec.ValidationError:
+        return None
     return _experiment(source, name, table, settings, folder)
 
 

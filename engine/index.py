@@ -7,7 +7,6 @@ as long as modification time, size and inode of the run's state.json, marks.json
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import struct
 import threading
@@ -36,7 +35,7 @@ class _Stored(msgspec.Struct, array_like=True):
     rows: list[Row]
 
 
-_MAGIC = b"dltui-index-1 " + hashlib.blake2b(repr(Row.__struct_fields__).encode(), digest_size=4).hexdigest().encode()
+_MAGIC = b"dltui-index-1 %08x" % zlib.crc32(repr(Row.__struct_fields__).encode())
 
 
 def touch(runs: RunsFolder, run_id: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from engine.digest import blake2b
 from engine.extremes import extremes_of
 from engine.jsonio import number
 from engine.records import ALIVE
@@ -113,7 +113,7 @@ def _pack(values: Mapping[str, Any]) -> bytes:
 
 @functools.lru_cache(4096)
 def _keyset_identity(keys: tuple[str, ...]) -> bytes:
-    return hashlib.blake2b("\0".join(keys).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return blake2b("\0".join(keys).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def place_of(packed: bytes, key: str) -> int | None:

@@ -125,6 +125,8 @@ def _parse_head(text: str, start: int, file: Path) -> tuple[ast.FunctionDef | as
     """Parse one `def …:` head from `start`; returns it and where its body begins."""
     for end in _line_ends(text, start):
         head = text[start:end].strip()
+        if head.count("(") > head.count(")") and head.count('"') + head.count("'") == 0:
+            continue  # the arguments go on; nothing to try
         for candidate in (
             head,
             f"{head} ...",

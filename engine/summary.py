@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.data_folder import data_root, locate
+from engine.digest import blake2b
 from engine.errors import EngineError
 from engine.jsonio import encode, read_json, write_json
 from engine.records import RunPaths
@@ -154,7 +154,7 @@ def summary_key(data_table: Mapping[str, Any], folder: Path, *, data_dir: str | 
     table = _essential(data_table, folder, own=own)
     stamp = quick_fingerprint(Settings(data=dict(data_table), data_dir=data_dir), folder)
     content = encode([VERSION, sorted(table.items()), stamp, own])
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _path(runs: RunsFolder, key: str) -> Path:
@@ -198,7 +198,7 @@ def quick_fingerprint(settings: Settings, folder: Path) -> str:
     Of a folder of images the folders' times count, which change when files come, go or are renamed.
     """
     root = data_root(settings.data_dir)
-    digest = hashlib.blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=16)
+    digest = blake2b(str(root).encode("utf-8", "surrogateescape"), digest_size=16)
     for path in _files(settings.data, root, folder):
         digest.update(f"{path}\0{_stamp(path)}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

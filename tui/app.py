@@ -148,6 +148,8 @@ class DltuiApp(LookingApp):
         from textual.worker import get_current_worker
 
         worker = get_current_worker()
+        if self.store.refresh_file():
+            self._tell()
         for changed in self.store.verify():
             if self._leaving.is_set() or worker.is_cancelled:
                 return

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
 import sys
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 from tui.terminal import end_with_the_other_program, shown_elsewhere
 
 USAGE = 2
 INTERRUPTED = 130
+
+
+class Options(SimpleNamespace):
+    """What the command was asked for; these are the answers where it was given no arguments."""
+
+    run: str | None = None
+    runs = Path("runs")
+    file: Path | None = None
+    keys = once = json = serve = False
+    port = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,11 +50,12 @@ def _run(arguments: Sequence[str] | None) -> int:
         print(f"dltui: {problem}", file=sys.stderr)
         return USAGE
     _fit_colours(os.environ)
+    _spare_tls()
     from tui.app import DltuiApp
     from tui.store import Store
 
     store = Store(options.runs, options.file)
-    store.load()
+    store.load(first=1)  # the one whose details are shown
     app = DltuiApp(store, open_run=options.run)
     if shown_elsewhere():
         end_with_the_other_program()
@@ -56,7 +67,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     return 0
 
 
-def _serve(options: argparse.Namespace) -> int:
+def _serve(options: Options) -> int:
     """Run the web server until it is told to end."""
     gc.enable()
     from engine.errors import EngineError
@@ -81,7 +92,27 @@ def _fit_colours(environ: MutableMapping[str, str]) -> None:
         environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
 
 
-def _once(options: argparse.Namespace) -> int:
+def _options(arguments: Sequence[str] | None) -> Options:
+    """The arguments; without any, no parser is imported."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not given:
+        return Options()
+    from tui.arguments import parse
+
+    return Options(**vars(parse(given)))
+
+
+def _spare_tls() -> None:
+    """Import asyncio without TLS, which this process never speaks and which takes as long as drawing the screen."""
+    if "asyncio" not in sys.modules and "ssl" not in sys.modules:
+        sys.modules["ssl"] = None  # type: ignore[assignment]
+        try:
+            import asyncio  # noqa: F401
+        finally:
+            del sys.modules["ssl"]
+
+
+def _once(options: Options) -> int:
     """Tell without a screen."""
     from tui.once import tell
     from tui.store import Store
@@ -93,65 +124,6 @@ def _once(options: argparse.Namespace) -> int:
     except BrokenPipeError:  # `dltui --once | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments, `[serve] [RUN]` among them taken apart."""
-    parser = _parser()
-    options = parser.parse_intermixed_args(arguments)
-    words: list[str] = options.words
-    options.serve = words[:1] == ["serve"]
-    rest = words[options.serve :]
-    options.run = rest[0] if rest else None
-    if len(rest) > 1:
-        parser.error(f"one run at a time, not {' '.join(rest)}")
-    if options.json and not options.once:
-        parser.error("--json goes with --once")
-    if options.once and options.serve:
-        parser.error("--once and serve do not go together: the one prints and ends, the other shows the screens")
-    if options.port and not options.serve:
-        parser.error("--port goes with `dltui serve`: nothing listens otherwise")
-    return options
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"a port is a number from 0 to 65535, not {text!r}")
-    return int(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dltui",
-        usage="dltui [serve [--port N]] [RUN] [--runs DIR] [--file FILE]",
-        description="A terminal experiment manager for deep learning. The `engine` command does the same headlessly.",
-    )
-    parser.add_argument(
-        "words",
-        nargs="*",
-        metavar="[serve] [RUN]",
-        help="serve: show the app in a browser on this machine; RUN: open this run, such as e0042",
-    )
-    parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port that `serve` takes (a free one)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
-    parser.add_argument(
-        "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
-    )
-    parser.add_argument("--keys", action="store_true", help="print all keys, as a file to change them with, and exit")
-    parser.add_argument("--once", action="store_true", help="print what the screens show as plain lines, and exit")
-    parser.add_argument("--json", action="store_true", help="with --once: as one JSON object")
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    return parser
-
-
-class _Version(argparse.Action):
-    """Prints the version; looking it up costs milliseconds that other starts need not pay."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"dltui {version('dltui')}")
-        parser.exit()
 
 
 def _terminal_problem() -> str:

@@ -88,6 +88,8 @@ class Store:
         self.index = RunIndex(self.runs)
         self._lock = threading.Lock()
         self._stamp: tuple[str, int, int] | None = None
+        self._partial = False
+        """Whether most experiments have not been checked yet."""
         self.history = DeviceHistory()
         """Load and memory of the devices over the last minutes."""
         self.watch_box = False
@@ -96,10 +98,15 @@ class Store:
 
     # first, fast
 
-    def load(self) -> Snapshot:
-        """The first snapshot: stored index and experiments, nothing verified."""
+    def load(self, *, first: int | None = None) -> Snapshot:
+        """The first snapshot: stored index and experiments, nothing verified.
+
+        Args:
+            first: how many experiments are checked, the others by `refresh_file`; all where it is None.
+        """
         rows = tuple(self.index.rows())
-        file, error = self._read_file()
+        file, error = self._read_file(first)
+        self._partial = first is not None
         self.snapshot = self._with_rows(Snapshot(file=file, file_error=error), rows)
         return self.snapshot
 
@@ -118,9 +125,10 @@ class Store:
 
     def refresh_file(self, force: bool = False) -> bool:
         """Read the experiments again when the file changed; whether it did."""
-        if not force and self._file_stamp() == self._stamp:
+        if not (force or self._partial) and self._file_stamp() == self._stamp:
             return False
         file, error = self._read_file()
+        self._partial = False
         snapshot = dataclasses.replace(self.snapshot, file=file, file_error=error, faults={})
         self._set(self._with_rows(snapshot, snapshot.rows))
         return True
@@ -207,12 +215,12 @@ class Store:
             return None
         return str(path), status.st_mtime_ns, status.st_size
 
-    def _read_file(self) -> tuple[ExperimentFile | None, EngineError | None]:
+    def _read_file(self, first: int | None = None) -> tuple[ExperimentFile | None, EngineError | None]:
         from engine.experiments import load
 
         self._stamp = self._file_stamp()
         try:
-            return load(self._path()), None
+            return load(self._path(), first=first), None
         except EngineError as error:
             return None, error
         except OSError as error:
@@ -249,9 +257,10 @@ def _entries(snapshot: Snapshot, rows: tuple[Row, ...]) -> tuple[ExperimentEntry
             tally = tallies[row.experiment] = _Tally()
         tally.add(row)
     none = _Tally()
-    entries = [
-        (e.line, _entry(e, tallies.get(name, none), faults.get(name, ()))) for name, e in file.experiments.items()
-    ]
+    told = [(e, _entry(e, tallies.get(name, none), faults.get(name, ()))) for name, e in file.experiments.items()]
+    if not file.broken:  # in the file's order already
+        return tuple(entry for _, entry in told)
+    entries = [(experiment.line, entry) for experiment, entry in told]
     for name, problems in file.broken.items():
         tally = tallies.get(name, none)
         entry = ExperimentEntry(name, runs=tally.runs, live=tally.live, best=tally.best, problem=problems[0].message)

@@ -16,7 +16,7 @@ from tui.widgets.table import Line
 
 _LEAST, _MOST = 9, 18
 """Cells of a run's column."""
-_EASY = 12
+_EASY = 10
 """Cells that it has before names take what is left."""
 _NEUTRAL = ("minutes", "epochs", "parameters", "best epoch")
 """Figures of which neither more nor less is better."""

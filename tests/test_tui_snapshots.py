@@ -119,7 +119,7 @@ def test_actions(snap_compare: Compare, world: Path, size: tuple[int, int]) -> N
 
 def test_run_again(snap_compare: Compare, world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = "on another commit: 1f2e3d4c5b now, a1b2c3d4e5 when e0013 ran"
-    monkeypatch.setattr("tui.screens.launch.rerun_differences", lambda store, run: (said,))
+    monkeypatch.setattr("tui.screens.launch_form.rerun_differences", lambda store, run: (said,))
     assert snap_compare(make_app(world), terminal_size=(120, 34), run_before=keys("2", "down", "R"))
 
 

@@ -58,6 +58,10 @@ async def matrix_of(pilot: Pilot[Any]) -> MatrixScreen:
 async def test_the_matrix_fits_a_hundred_classes_and_zooms_to_their_counts(tmp_path: Path) -> None:
     async with shown(tmp_path, "Evaluation", "m", classes=100) as pilot:
         screen = await matrix_of(pilot)
+        pair = screen.pairs.current
+        assert pair is not None
+        assert screen.matrix.cursor == (pair.true, pair.predicted), "enter opens what is marked"
+        await press(pilot, "home")
         view = screen.matrix.view
         rows, columns = screen.matrix._room(view)
         assert len(view.shares) <= rows
@@ -144,6 +148,8 @@ async def test_samples_say_when_they_became_right(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, SamplesScreen) and pilot.app.screen.browser.histories)
         screen = pilot.app.screen
         assert [sample.row for sample in screen.browser.listing.items] == [1, 0, 2]
+        wrong = sum(sum(row) - row[at] for at, row in enumerate(confusion(10, 3)))
+        await seen(pilot, f"1 of {wrong:,} mistakes were kept")
         await seen(pilot, "wrong at the end", "never changed")
         await press(pilot, "down")
         text = await seen(pilot, "right since epoch 2")
@@ -279,7 +285,7 @@ async def test_a_cell_of_the_matrix_leads_to_all_its_rows(tmp_path: Path, monkey
     listing = Listing(monkeypatch)
     async with shown(tmp_path, "Evaluation", "m", whole=True) as pilot:
         await matrix_of(pilot)
-        await press(pilot, "right", "enter")
+        await press(pilot, "home", "right", "enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, RowsScreen))
         names = class_names(10)
         wanted = Question("validation", names[0], 0, 3, False, names[1])

@@ -93,6 +93,7 @@ async def test_a_finished_run_goes_on_for_longer(runs: Path, monkeypatch: pytest
         await seen(pilot, "Resume e0001?", "this run goes on", "a new run from its best")
         await press(pilot, "enter")
         await seen(pilot, "reached train.epochs = 10")
+        assert "stays where it ended" not in screen_text(pilot), "it has no schedule"
         for typed, said in (("10", "give a larger number"), ("ten", "'ten' is no number")):
             await press(pilot, *["backspace"] * 3, *typed, "enter")
             await seen(pilot, said, "go on up to")
@@ -100,6 +101,16 @@ async def test_a_finished_run_goes_on_for_longer(runs: Path, monkeypatch: pytest
         await press(pilot, *["backspace"] * 3, "2", "5", "enter")
         await until(pilot, lambda: calls)
     assert calls == [("e0001", ("train.epochs=25",))]
+
+
+async def test_that_the_schedule_is_over_is_said_before_a_run_goes_on(runs: Path) -> None:
+    path = runs / "e0001" / "run.json"
+    info = json.loads(path.read_text())
+    info["settings"]["scheduler"] = {"name": "CosineAnnealingLR", "T_max": "auto"}
+    path.write_text(json.dumps(info))
+    async with opened(runs) as (pilot, _):
+        await press(pilot, "r", "enter")
+        await seen(pilot, "fitted to 10 and is over", "stays where it ended at", "A new run from a checkpoint")
 
 
 async def test_what_cannot_be_done_is_said_and_nothing_lost(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,11 +75,18 @@ class PromptScreen(ModalScreen[str | None]):
     ]
 
     def __init__(
-        self, title: str, value: str = "", *, placeholder: str = "", problem: Callable[[str], str] | None = None
+        self,
+        title: str,
+        value: str = "",
+        *,
+        placeholder: str = "",
+        note: str = "",
+        problem: Callable[[str], str] | None = None,
     ) -> None:
         """With the line as it stands at first.
 
         Args:
+            note: what is to be known before it is answered.
             problem: says what is wrong with a line, or nothing; the line stays open until nothing is.
         """
         super().__init__()
@@ -87,7 +94,7 @@ class PromptScreen(ModalScreen[str | None]):
         self._value = value
         self._placeholder = placeholder
         self._problem = problem
-        self._wrong = ""
+        self._note, self._wrong = note, ""
 
     def compose(self) -> ComposeResult:
         """An input in a frame."""
@@ -95,10 +102,11 @@ class PromptScreen(ModalScreen[str | None]):
             dialog.border_title = plain(self._title, 56)
             dialog.border_subtitle = plain(f"{key_display('enter')} set   esc cancel")
             yield LineInput(self._value, placeholder=self._placeholder)
-            yield LinesPane(self._lines)
+            yield LinesPane(self._lines, classes="-shown" if self._note else "")
 
     def _lines(self, width: int, ink: Inks) -> list[Line]:
-        return [[(line, ink.bad)] for line in wrap(safe(self._wrong), width, 4)]
+        text, style = (self._wrong, ink.bad) if self._wrong else (self._note, ink.warning)
+        return [[(line, style)] for line in wrap(safe(text), width, 4)]
 
     def on_mount(self) -> None:
         # what is typed takes the place of what is suggested

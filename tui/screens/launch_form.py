@@ -6,9 +6,9 @@ import dataclasses
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from textual import getters, on, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.screen import ModalScreen
@@ -122,9 +122,7 @@ class LaunchForm(ModalScreen[None]):
         with Container(classes="dialog") as dialog:
             again = f"Run {self.order.rerun} again: {self.order.experiment}" if self.order.rerun else ""
             dialog.border_title = plain(again or f"Launch {self.order.experiment}{origin}", 60)
-            dialog.border_subtitle = plain(
-                f"{key_display('enter')} launch   tab next   {key_display('ctrl+y')} copy command   esc close"
-            )
+            dialog.border_subtitle = self._keys()
             with Horizontal():
                 yield Static("Device", classes="label", markup=False)
                 yield DeviceChoice()
@@ -142,6 +140,16 @@ class LaunchForm(ModalScreen[None]):
                 yield Static("Note", classes="label", markup=False)
                 yield LineInput(placeholder="why you run it", id="note")
             yield LinesPane(self._command_lines, id="command")
+
+    def _keys(self) -> Any:
+        """What enter does now, and the other keys."""
+        typing = self.is_mounted and self.typed.has_focus and bool(self.typed.value.strip())
+        does = "take this change" if typing else "launch"
+        return plain(f"{key_display('enter')} {does}   tab next   {key_display('ctrl+y')} copy command   esc close")
+
+    @on(events.DescendantFocus)
+    def _say_keys(self) -> None:
+        self.query_one(".dialog").border_subtitle = self._keys()
 
     def on_mount(self) -> None:
         for pane in self.query(LinesPane):
@@ -225,6 +233,7 @@ class LaunchForm(ModalScreen[None]):
     @on(Input.Changed)
     def _input_changed(self, event: Input.Changed) -> None:
         event.stop()
+        self._say_keys()
         if event.input.id == "setting":
             self.picked = 0
             self.error = None

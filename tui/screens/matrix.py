@@ -92,7 +92,7 @@ class MatrixScreen(EvaluationScreen):
             "p,tab", "pane", "pairs, matrix", id="matrix.pane", tooltip="The pairs confused most, or the matrix again"
         ),
         Binding("o", "order", "order", id="matrix.order", tooltip="Order the pairs otherwise"),
-        Binding("enter,v", "samples", "samples", show=False, id="matrix.samples", tooltip="The samples of this cell"),
+        Binding("enter,v", "samples", "samples", id="matrix.samples", tooltip="The samples of this cell"),
     ]
     DEFAULT_CSS = """
     MatrixScreen Horizontal { height: 1fr; }
@@ -126,9 +126,12 @@ class MatrixScreen(EvaluationScreen):
         """Draw the matrix, the pairs and the line of the marked cell."""
         assert isinstance(made, Confusions)
         self.head.show(self.snapshot)
+        first = not self._shown.counts
         self._shown = made
         self.matrix.set_matrix(made.shares)
         self._show_pairs()
+        if first:  # the pair that is marked is the cell that enter opens
+            self._mark_pair()
         self._say_cell()
 
     def _show_pairs(self) -> None:

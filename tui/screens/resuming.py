@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.checkpoints import CheckpointInfo, list_checkpoints
 from engine.errors import EngineError, RunError
+from engine.series import read_records, series_path
 from tui.marking import Done
 from tui.screens.confirm import Choice, ChoiceScreen, PromptScreen
 from tui.text import age, number, safe
@@ -84,7 +85,21 @@ def _go_on(screen: AgainScreen, run: Run) -> None:
         if text is not None:
             _resume(screen, run, (f"{key}={text}",))
 
-    screen.app.push_screen(PromptScreen(title, f"{2 * value:g}", problem=problem), answered)
+    prompt = PromptScreen(title, f"{2 * value:g}", note=_spent_schedule(run, value), problem=problem)
+    screen.app.push_screen(prompt, answered)
+
+
+def _spent_schedule(run: Run, limit: float) -> str:
+    """That the learning rate will stay where it ended, where its schedule was fitted to the length that the run had."""
+    scheduler = run.info.settings.get("scheduler")
+    if not isinstance(scheduler, dict) or not ("auto" in scheduler.values() or scheduler.get("name") == "OneCycleLR"):
+        return ""
+    rates = read_records(series_path(run.paths.series, "lr"))
+    at = f" at {rates['value'][-1]:.3g}" if len(rates) else ""
+    return (
+        f"The schedule was fitted to {limit:g} and is over: the learning rate stays where it ended{at}. "
+        "A new run from a checkpoint, with more epochs, goes through a schedule of its own."
+    )
 
 
 def _resume(screen: AgainScreen, run: Run, grow: tuple[str, ...]) -> None:

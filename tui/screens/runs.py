@@ -29,7 +29,13 @@ class RunsScreen(AgainScreen, CountedRuns):
             tooltip="Filter by words or by a query such as val/accuracy > 0.9",
         ),
         *ACTS[:1],
-        Binding("space", "select", "select", id="runs.select", tooltip="Select this run too, for the next action"),
+        Binding(
+            "space",
+            "select",
+            "select, down",
+            id="runs.select",
+            tooltip="Select this run too, for the next action, and go to the next row",
+        ),
         Binding("c", "compare", "compare", id="runs.compare", tooltip="Lay the selected runs beside each other"),
         Binding(
             "B", "report", "page", show=False, id="runs.report", tooltip="Write the journal page of the selected runs"

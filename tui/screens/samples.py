@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -9,12 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from engine.answers import History, histories, read_evaluations
+from engine.answers import History, confusion_of, histories, read_evaluations
 from tui.run_parts import EvaluationKey
 from tui.run_store import SPLITS, RunSnapshot
-from tui.samples import Filter, samples_of
+from tui.samples import Filter, Sample, samples_of
 from tui.screens.evaluation_screen import EvaluationScreen
+from tui.theme import inks
 from tui.widgets.footer import Footer
+from tui.widgets.note_line import NoteLine
 from tui.widgets.run_evaluation import EvaluationHead
 from tui.widgets.sample_browser import SampleBrowser
 
@@ -48,9 +51,10 @@ class SamplesScreen(EvaluationScreen):
 
     def compose(self) -> ComposeResult:
         """Head, samples, keys."""
-        self.head, self.browser = EvaluationHead(), SampleBrowser(self._wanted)
+        self.head, self.browser, self.note = EvaluationHead(), SampleBrowser(self._wanted), NoteLine()
         yield self.head
         yield self.browser
+        yield self.note
         yield Footer()
 
     def on_screen_suspend(self) -> None:
@@ -71,9 +75,21 @@ class SamplesScreen(EvaluationScreen):
         kept = f"None of the {len(samples)} samples that the evaluation kept is like that; d looks in the data set"
         none = "This evaluation kept no samples; d shows those of the data set"
         self.browser.show(samples, empty=kept if samples else none)
+        self._say_how_many(samples)
         if key is not None and key.split != self._split and "quantities" not in table:
             self._split = key.split
             self._read_histories(key.split)
+
+    def _say_how_many(self, samples: Sequence[Sample]) -> None:
+        """How many of the split's mistakes are among the samples that were kept, and what shows all."""
+        ink = inks(self.app)
+        counts, _ = confusion_of(self.snapshot.evaluation.table)
+        wrong = sum(map(sum, counts)) - sum(row[at] for at, row in enumerate(counts))
+        here = sum(sample.right is False for sample in samples)
+        self.note.display = here < wrong
+        line = [(f" {here:,} of {wrong:,} mistakes were kept with the evaluation:", ink.muted)]
+        line += [(" d", ink.key), (" and then", ink.muted), (" w", ink.key), (" show all", ink.muted)]
+        self.note.show(line)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="histories")
     def _read_histories(self, split: str) -> None:

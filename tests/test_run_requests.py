@@ -110,7 +110,7 @@ async def test_that_the_schedule_is_over_is_said_before_a_run_goes_on(runs: Path
     path.write_text(json.dumps(info))
     async with opened(runs) as (pilot, _):
         await press(pilot, "r", "enter")
-        await seen(pilot, "fitted to 10 and is over", "stays where it ended at", "A new run from a checkpoint")
+        await seen(pilot, "fitted to 10 and is over", "stays where it ended", "schedule of its own")
 
 
 async def test_what_cannot_be_done_is_said_and_nothing_lost(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

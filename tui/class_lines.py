@@ -41,7 +41,7 @@ def class_lines(
     if not found.scored:
         return [*lines[:1], *notes(found, width, ink)]
     lines += [table.row(name) for name in found.classes]
-    return lines + more_columns(len(runs) - len(table.places), ink)
+    return more_columns(len(runs) - len(table.places), ink) + lines
 
 
 def split_title(split: str) -> str:

@@ -43,7 +43,7 @@ def more_columns(hidden: int, ink: Inks) -> list[Line]:
     if hidden <= 0:
         return []
     noun = "run" if hidden == 1 else "runs"
-    return [[], [(f" {hidden} {noun} more: ", ink.muted), ("← →", ink.key), (" moves on", ink.muted)]]
+    return [[(f" {hidden} {noun} more: ", ink.muted), ("← →", ink.key), (" moves on", ink.muted)], []]
 
 
 def _key_width(width: int) -> int:
@@ -80,7 +80,7 @@ def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], w
     lines += [table.setting(key, row) for key, row in settings.items()]
     rest = [(key, row) for key, row in metrics if not _is_first(key)]
     lines += [[], *table.head("more scores"), *table.metrics(rest)] if rest else []
-    return lines + more_columns(len(found.runs) - len(shown), ink)
+    return more_columns(len(found.runs) - len(shown), ink) + lines
 
 
 def _is_first(key: str) -> bool:

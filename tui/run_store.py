@@ -183,13 +183,15 @@ def best_of(snapshot: RunSnapshot) -> EvaluationKey | None:
 
 
 def of_next_split(snapshot: RunSnapshot) -> EvaluationKey | None:
-    """The newest evaluation of another split than the one in sight; None where all are of one."""
+    """An evaluation of another split than the one in sight, of the best step or else the newest; None without one."""
     splits = list(dict.fromkeys(key.split for key in snapshot.evaluations))
     now = snapshot.evaluation_key
     if len(splits) < 2 or now is None:
         return None
     after = splits[(splits.index(now.split) + 1) % len(splits)] if now.split in splits else splits[0]
-    return next(key for key in reversed(snapshot.evaluations) if key.split == after)
+    keys = [key for key in snapshot.evaluations if key.split == after]
+    best = (snapshot.state.best or {}).get("step")
+    return next((key for key in keys if key.step == best), keys[-1])
 
 
 def _table(value: Any) -> dict[str, Any]:

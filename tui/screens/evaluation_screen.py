@@ -47,7 +47,7 @@ class EvaluationScreen(Screen[None]):
         Binding("right_curly_bracket", "leap(1)", "far later", show=False, id="evaluation.far-forth",
                 tooltip="A tenth of all evaluations forth"),
         Binding("b", "best", "best", show=False, id="evaluation.best", tooltip="The evaluation of the best step"),
-        Binding("t", "split", "other split", id="evaluation.split", tooltip="The newest of the next split"),
+        Binding("t", "split", "other split", id="evaluation.split", tooltip="The next split, best step or newest"),
         Binding("escape,backspace", "leave", "back", id="evaluation.leave", tooltip="Go back"),
         # digits are the run's tabs here too, and not the main screens
         *(
@@ -137,7 +137,7 @@ class EvaluationScreen(Screen[None]):
             self.look_at(found)
 
     def action_split(self) -> None:
-        """The newest evaluation of the next split."""
+        """An evaluation of the next split."""
         found = of_next_split(self.snapshot)
         if found is not None:
             self.look_at(found)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from engine.checkpoints import CheckpointInfo, list_checkpoints
 from engine.errors import EngineError, RunError
-from engine.series import read_records, series_path
 from tui.marking import Done
 from tui.screens.confirm import Choice, ChoiceScreen, PromptScreen
 from tui.text import age, number, safe
@@ -94,11 +93,9 @@ def _spent_schedule(run: Run, limit: float) -> str:
     scheduler = run.info.settings.get("scheduler")
     if not isinstance(scheduler, dict) or not ("auto" in scheduler.values() or scheduler.get("name") == "OneCycleLR"):
         return ""
-    rates = read_records(series_path(run.paths.series, "lr"))
-    at = f" at {rates['value'][-1]:.3g}" if len(rates) else ""
     return (
-        f"The schedule was fitted to {limit:g} and is over: the learning rate stays where it ended{at}. "
-        "A new run from a checkpoint, with more epochs, goes through a schedule of its own."
+        f"The schedule was fitted to {limit:g} and is over: the learning rate stays where it ended. "
+        "A new run that begins with the weights (init_from) has a schedule of its own."
     )
 
 

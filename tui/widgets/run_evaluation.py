@@ -130,7 +130,11 @@ class EvaluationTab(RunTab):
         Binding("right_square_bracket", "step(1)", "later", id="run.evaluation.forth", tooltip="The next evaluation"),
         Binding("b", "best", "best", id="run.evaluation.best", tooltip="The evaluation of the best step"),
         Binding(
-            "t", "split", "other split", id="run.evaluation.split", tooltip="The newest evaluation of the next split"
+            "t",
+            "split",
+            "other split",
+            id="run.evaluation.split",
+            tooltip="The next split, best step or newest",
         ),
         Binding(
             "left_curly_bracket",
@@ -255,7 +259,7 @@ class EvaluationTab(RunTab):
             self.run_screen.want(self.wants())
 
     def action_split(self) -> None:
-        """The newest evaluation of the next split."""
+        """An evaluation of the next split."""
         found = of_next_split(self.snapshot)
         if found is not None:
             self.chosen = found

@@ -17,6 +17,8 @@ import psutil
 
 SECONDS = 1.0
 """Between two looks at the machine."""
+SOON = "2000"
+"""Turns after which a thread of a small team goes to sleep."""
 BUSY, FREE = 0.3, 0.15
 """Cores that others use from which on threads sleep, and below which they spin again."""
 
@@ -24,13 +26,19 @@ BUSY, FREE = 0.3, 0.15
 class Spinning:
     """Looks at what other programs use of this process's cores, and has its threads wait accordingly.
 
+    To be made before torch is imported: a team so small that a second one leaves cores over cannot be put to sleep and
+    woken so, and sleeps soon from the beginning.
+
     Args:
+        threads: of a team; as many as `OMP_NUM_THREADS` says, or there are cores, where it is None.
         seconds: between two looks.
     """
 
-    def __init__(self, seconds: float = SECONDS) -> None:
+    def __init__(self, threads: int | None = None, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._cores = _cores()
+        if 2 * _team_size(threads, len(self._cores)) - 1 <= len(self._cores):
+            os.environ.setdefault("GOMP_SPINCOUNT", SOON)
         self._used, self._own, self._at = _used(self._cores), time.process_time(), time.monotonic()
         self._ended = threading.Event()
         self._team: _IdleTeam | None = None
@@ -95,6 +103,11 @@ class _IdleTeam:
         if torch.get_num_threads() > 1:
             torch.zeros(1 << 17).add_(1)  # large enough for torch to share it among threads
             self._ended.wait()
+
+
+def _team_size(threads: int | None, cores: int) -> int:
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return threads or (int(given) if given.isdecimal() else 0) or cores
 
 
 def _cores() -> list[int]:

@@ -85,13 +85,10 @@ def _train(paths: RunPaths, interrupts: Interrupts, heartbeat: Heartbeat) -> int
     run = load_run(paths)
     if not run.info.settings:
         raise SettingsError(f"{paths.run}: {'; '.join(run.problems) or 'there are no settings'}")
-    # both before torch is imported. A team smaller than the machine is not what `Spinning` can act on
-    if (run.info.settings.get("train") or {}).get("threads") is not None:
-        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # lets cuBLAS be deterministic
     from engine.spinning import Spinning
 
-    with Spinning():
+    with Spinning(threads=(run.info.settings.get("train") or {}).get("threads")):
         return _train_run(paths, run, interrupts, heartbeat)
 
 

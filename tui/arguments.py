@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tui.main import Options
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments, `[serve] [RUN]` among them taken apart."""
+def parse(arguments: Sequence[str], options: Options) -> Options:
+    """`options` with what the arguments change of them, `[serve] [RUN]` among them taken apart."""
     parser = _parser()
-    options = parser.parse_intermixed_args(arguments)
+    parser.parse_intermixed_args(arguments, namespace=options)
     words: list[str] = options.words
     options.serve = words[:1] == ["serve"]
     rest = words[options.serve :]
@@ -44,8 +48,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="[serve] [RUN]",
         help="serve: show the app in a browser on this machine; RUN: open this run, such as e0042",
     )
-    parser.add_argument("--port", type=_port, default=0, metavar="N", help="the port that `serve` takes (a free one)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of runs (./runs)")
+    parser.add_argument("--port", type=_port, metavar="N", help="the port that `serve` takes (a free one)")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="the folder of runs (./runs)")
     parser.add_argument(
         "--file", type=Path, metavar="FILE", help="the experiments (./experiments.toml, else the packaged)"
     )

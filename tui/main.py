@@ -99,7 +99,7 @@ def _options(arguments: Sequence[str] | None) -> Options:
         return Options()
     from tui.arguments import parse
 
-    return Options(**vars(parse(given)))
+    return parse(given, Options())
 
 
 def _spare_tls() -> None:

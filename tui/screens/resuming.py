@@ -84,17 +84,22 @@ def _go_on(screen: AgainScreen, run: Run) -> None:
         if text is not None:
             _resume(screen, run, (f"{key}={text}",))
 
-    prompt = PromptScreen(title, f"{2 * value:g}", note=_spent_schedule(run, value), problem=problem)
+    prompt = PromptScreen(title, f"{2 * value:g}", note=_spent_schedule(run, key), problem=problem)
     screen.app.push_screen(prompt, answered)
 
 
-def _spent_schedule(run: Run, limit: float) -> str:
-    """That the learning rate will stay where it ended, where its schedule was fitted to the length that the run had."""
+def _spent_schedule(run: Run, limit: str) -> str:
+    """That the learning rate stays where it ended, where its schedule was fitted to the run as it was launched.
+
+    Args:
+        limit: the key of that length, such as `train.epochs`.
+    """
     scheduler = run.info.settings.get("scheduler")
     if not isinstance(scheduler, dict) or not ("auto" in scheduler.values() or scheduler.get("name") == "OneCycleLR"):
         return ""
+    fitted = (run.info.settings.get("train") or {}).get(limit.partition(".")[2])
     return (
-        f"The schedule was fitted to {limit:g} and is over: the learning rate stays where it ended. "
+        f"The schedule was fitted to {limit} = {fitted} and is over: the learning rate stays where it ended. "
         "A new run that begins with the weights (init_from) has a schedule of its own."
     )
 

@@ -118,6 +118,15 @@ async def test_the_best_of_all_curves_has_the_star_whichever_run_is_marked(world
         assert [mark.value for mark in chart.plot.marks] == [0.7], "of those in sight"
 
 
+async def test_columns_out_of_sight_are_told_of_above_the_table(world: Path) -> None:
+    async with opened(world, size=(84, 40)) as (pilot, screen):
+        await until(pilot, lambda: "scores" in screen.pane.plain)
+        assert "more:" not in screen.pane.plain
+    async with opened(world, size=(40, 40)) as (pilot, screen):
+        await until(pilot, lambda: "scores" in screen.pane.plain)
+        assert screen.pane.plain.splitlines()[0].startswith(" 1 run more:")
+
+
 async def test_long_names_of_scores_are_shown_in_full_where_there_is_room(world: Path) -> None:
     path = world / "runs/e0001/state.json"
     state = json.loads(path.read_text())

@@ -13,6 +13,7 @@ from engine.runs import RunsFolder, load_run, write_state
 from tests.test_own_settings import write_keys
 from tests.test_space import content, more_checkpoints, names
 from tests.tui_world import make_world, opened, press, screen_text, seen, until
+from tui.launching import Launched
 from tui.screens.launch import LaunchScreen
 from tui.screens.runs import RunsScreen
 
@@ -196,6 +197,23 @@ async def test_a_run_is_duplicated_into_the_dialog_and_into_the_file(
         await press(pilot, "enter")
         await seen(pilot, "digits-mlp-2 stands at the end")
     assert "[experiments.digits-mlp-2]" in (world / "experiments.toml").read_text()
+
+
+async def test_esc_leads_from_a_run_launched_from_another_back_to_the_list(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.launch.carry_out", lambda store, file, order: Launched("e0005", 1, "launched"))
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "enter")
+        await seen(pilot, "e0006", "1 Curves")
+        await press(pilot, "R")
+        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
+        await seen(pilot, "Run e0006 again", "free")
+        await press(pilot, "enter")
+        await until(pilot, lambda: getattr(pilot.app.screen, "run_id", "") == "e0005")
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
 
 
 async def test_what_is_copied_is_said(world: Path) -> None:

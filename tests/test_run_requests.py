@@ -107,10 +107,14 @@ async def test_that_the_schedule_is_over_is_said_before_a_run_goes_on(runs: Path
     path = runs / "e0001" / "run.json"
     info = json.loads(path.read_text())
     info["settings"]["scheduler"] = {"name": "CosineAnnealingLR", "T_max": "auto"}
+    info["settings"]["train"]["epochs"] = 4  # it was resumed for longer once already
     path.write_text(json.dumps(info))
+    control = runs / "e0001" / "control"
+    control.mkdir(exist_ok=True)
+    (control / "limits.json").write_text('{"train.epochs": 10}')
     async with opened(runs) as (pilot, _):
         await press(pilot, "r", "enter")
-        await seen(pilot, "fitted to 10 and is over", "stays where it ended", "schedule of its own")
+        await seen(pilot, "reached train.epochs = 10", "fitted to train.epochs = 4 and is over", "of its own")
 
 
 async def test_what_cannot_be_done_is_said_and_nothing_lost(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,11 +260,16 @@ async def test_a_new_run_starts_from_a_checkpoint_with_the_runs_own_settings(
     info["settings"]["optimizer"] = {"name": "Adam", "lr": 0.0123}
     info["settings"]["model"] = {"name": "mlp", "hidden": [64]}
     path.write_text(json.dumps(info))
+    last = runs / "e0001" / "checkpoints" / "last" / "checkpoint.json"
+    last.write_text(json.dumps({**json.loads(last.read_text()), "loop": {"lr": 3e-4}}))
     async with opened(runs) as (pilot, _):
         await press(pilot, "4")
         await seen(pilot, "last", "best")
         await press(pilot, "n")
         await seen(pilot, "Launch digits-mlp from e0001:last", "train --from")
+        await seen(pilot, "e0001:last has reached train.epochs = 10 already")
+        await press(pilot, "tab", *"train.epochs=20", "enter")
+        await seen(pilot, "begins at epoch 10 of 20", "learning rate 0.0003")
         await press(pilot, "enter")
         await until(pilot, lambda: asked)
     assert asked[0].parent == "e0001:last"

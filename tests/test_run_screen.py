@@ -11,6 +11,7 @@ import pytest
 from benchmarks.make_runs import Maker
 from engine.events import append_event
 from engine.records import RunPaths
+from engine.runs import load_run
 from engine.series import SeriesWriter
 from tests.run_world import live, opened, runs
 from tests.tui_world import press, screen_text, seen, until
@@ -173,6 +174,20 @@ async def test_the_evaluation_tab_goes_back_and_forth(runs: Path) -> None:
         await seen(pilot, "validation   epoch 2", "2 of 3")
         await press(pilot, "t")
         await seen(pilot, "test   epoch 10")
+
+
+async def test_the_other_split_is_shown_at_the_best_step(runs: Path) -> None:
+    folder = runs / "e0001" / "evaluation"
+    content = json.loads(next(folder.iterdir()).read_text())
+    best = load_run(RunPaths(runs / "e0001")).state.best
+    assert best is not None
+    for split, step in (("test", int(best["step"])), ("test", 9_000), ("val", 9_000)):
+        (folder / f"{split}-{step:08d}.json").write_text(json.dumps({**content, "split": split, "step": step}))
+    async with opened(runs) as (pilot, _):
+        await press(pilot, "3")
+        await seen(pilot, "validation", "step 9,000")
+        await press(pilot, "t")
+        await seen(pilot, "test", f"step {best['step']:,}")
 
 
 async def test_the_model_tab_adds_up(runs: Path) -> None:

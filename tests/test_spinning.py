@@ -83,6 +83,16 @@ def run(script: str) -> object:
     return json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(("threads", "sleeps_soon"), [(None, False), (1, True)])
+def test_a_team_that_leaves_cores_over_sleeps_soon_from_the_beginning(threads: int | None, sleeps_soon: bool) -> None:
+    script = f"import json, os\nfrom engine.spinning import Spinning\nSpinning({threads})\n"
+    script += "print(json.dumps('GOMP_SPINCOUNT' in os.environ))"
+    own = {key: value for key, value in environment().items() if key not in ("OMP_NUM_THREADS", "GOMP_SPINCOUNT")}
+    for variables in (own, {**own, "OMP_NUM_THREADS": "1"}):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=variables)
+        assert json.loads(done.stdout) is (sleeps_soon or "OMP_NUM_THREADS" in variables), done.stderr
+
+
 @pytest.fixture
 def burner() -> Iterator[None]:
     """Other programs that use two cores."""

@@ -210,11 +210,11 @@ async def test_settings_are_completed_checked_and_taken(world: Path) -> None:
         await pilot.press("plus", *"lr")
         await seen(pilot, "optimizer.lr", "a number")
         await pilot.press("tab", *"0.5x")
-        await seen(pilot, "optimizer.lr=0.5x", "number")
+        await seen(pilot, "optimizer.lr=0.5x", "number", "⏎ take this change")
         await pilot.press("enter")  # refused: nothing is lost
         assert "0.5x" in screen_text(pilot)
         await pilot.press("backspace", "enter")
-        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5")
+        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5", "⏎ launch")
         await pilot.press("backspace")  # takes it back
         await seen(pilot, "optimizer.lr=0.5")
         assert pilot.app.screen.command_text.endswith("train digits-mlp")

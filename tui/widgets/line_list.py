@@ -12,11 +12,11 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.copying import copy
 from tui.theme import Inks, inks, no_color, symbol
+from tui.widgets.content_view import ContentView
 from tui.widgets.table import Line, to_strip
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ _KEPT = 600
 """Strips kept drawn: several screens full."""
 
 
-class LineList(ScrollView, Generic[T], can_focus=True, inherit_bindings=False):
+class LineList(ContentView, Generic[T], can_focus=True, inherit_bindings=False):
     """Base of all lists: a title line, rows below it, a cursor. Subclasses draw one row."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

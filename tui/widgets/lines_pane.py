@@ -7,18 +7,18 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.copying import copy
 from tui.theme import Inks, inks
+from tui.widgets.content_view import ContentView
 from tui.widgets.table import Line, to_strip
 
 Builder = Callable[[int, Inks], list[Line]]
 """Makes the lines for a width in cells."""
 
 
-class LinesPane(ScrollView, can_focus=True, inherit_bindings=False):
+class LinesPane(ContentView, can_focus=True, inherit_bindings=False):
     """Shows what a builder draws, again for each width; scrolls by keys and wheel."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine import disk, provenance
@@ -327,11 +328,13 @@ def test_a_resumed_run_keeps_its_settings_and_may_only_grow(runner: Runner) -> N
     for name in ("stop", "stop-now", "checkpoint"):
         (paths.control / name).touch()
     write_json(paths.control / "failure.json", {"cause": "of the last sitting"})
+    write_state(paths, msgspec.structs.replace(load_run(paths).state, total_steps=30, total_epochs=1.0))
     resume(runner.runs, paths.id, ["train.epochs=5"], worker=WORKER)
     run = wait(paths, 30)
     assert run.status == "finished"
     assert run.info == before, "run.json is written once"
     assert limits(paths) == {"train.epochs": 5}
+    assert (run.state.total_steps, run.state.total_epochs) == (None, None), "not all done before it has begun"
     assert [path.name for path in paths.control.iterdir()] == ["limits.json"], "old requests are forgotten"
     with pytest.raises(UsageError, match="is 5 and can only grow"):
         resume(runner.runs, paths.id, ["train.epochs=4"], worker=WORKER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import signal
@@ -280,6 +281,26 @@ def test_help_and_version_need_no_terminal(world: Path, option: str) -> None:
     done = subprocess.run([*DLTUI, option], cwd=world, env=environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     assert "dltui" in done.stdout
+
+
+def test_only_what_the_first_screen_needs_is_loaded_before_it(world: Path, start: Start, tmp_path: Path) -> None:
+    """Each of these takes longer than drawing the screen does."""
+    late = {"argparse", "hashlib", "http.client", "numpy", "ssl", "tomllib", "torch", "plotext"}
+    told = tmp_path / "loaded.json"
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import gc, json, pathlib, sys
+enable = gc.enable
+def tell():  # called right after the first paint
+    pathlib.Path({str(told)!r}).write_text(json.dumps(sorted(sys.modules)))
+    enable()
+gc.enable = tell
+""")
+    seen = start(PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    seen.wait("digits-mlp")
+    wait_until(lambda: told.exists() and told.stat().st_size, 20)
+    loaded = set(json.loads(told.read_text()))
+    assert "tui.screens.experiments" in loaded
+    assert loaded & late == set()
 
 
 def test_idle_it_writes_nothing(start: Start) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from engine.text import printable
 
@@ -19,8 +20,7 @@ _INT64 = 2**63
 _DEEPEST = 30
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """What an annotation allows."""
 
     kind: str

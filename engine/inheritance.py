@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from engine.annotations import got, too_deep
 from engine.checks import Checker
@@ -19,8 +20,7 @@ from engine.text import printable
 from engine.toml_lines import LineMap, shown_path
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """One error of the file, or of what was given beside it."""
 
     message: str

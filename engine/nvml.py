@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
+
+import msgspec
 
 LIBRARY = "libnvidia-ml.so.1"
 
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Gpu:
+class Gpu(msgspec.Struct, frozen=True):
     """One GPU, or one MIG instance, as NVML shows it; what it cannot say is None."""
 
     index: int

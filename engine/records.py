@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +33,7 @@ def file_prefix(split: str) -> str:
     return {"validation": "val"}.get(split, split)
 
 
-@dataclass(frozen=True)
-class RunPaths:
+class RunPaths(msgspec.Struct, frozen=True):
     """Every path in a run's folder; nobody else joins paths."""
 
     folder: Path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -29,8 +28,7 @@ BEING_MADE_SECONDS = 60.0
 """How long a folder without run.json may still be in the making; an older one was never started."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """One run as its folder shows it now; a snapshot, cheap to make and never an exception."""
 
     paths: RunPaths

@@ -7,12 +7,13 @@ only the lines of one signature are parsed, so that a signature takes well under
 from __future__ import annotations
 
 import ast
-import dataclasses
 import importlib.util
 import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from engine.errors import SettingsError, nearest
 from engine.sources import Parameter, Signature, class_signature, function_signature, text_of
@@ -84,8 +85,7 @@ def dataset(name: str, folder: Path) -> Signature:
     return _settable(_component("data", name, folder), "data")
 
 
-@dataclasses.dataclass(frozen=True)
-class TaskSignature:
+class TaskSignature(msgspec.Struct, frozen=True):
     """What a task says of itself: the constants of its file."""
 
     name: str
@@ -390,4 +390,4 @@ def _torchvision(name: str) -> Signature:
 def _settable(signature: Signature, kind: str) -> Signature:
     """Without the arguments that the engine itself gives."""
     kept = {name: p for name, p in signature.parameters.items() if name not in _NOT_SETTABLE[kind]}
-    return dataclasses.replace(signature, parameters=kept)
+    return msgspec.structs.replace(signature, parameters=kept)

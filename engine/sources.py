@@ -6,16 +6,16 @@ import ast
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.errors import SettingsError
 
 
-@dataclass(frozen=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """One argument: its annotation as text, and its default where that is a literal."""
 
     name: str
@@ -26,8 +26,7 @@ class Parameter:
     """Whether `default` is known; False when the source computes it."""
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """What something named in `experiments.toml` takes; arguments that the engine itself gives are left out."""
 
     name: str

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.cells import cell_len
 from rich.style import Style
 
@@ -28,8 +28,7 @@ LAST_RUNS = 6
 MOST_CLASSES = 24
 
 
-@dataclass(frozen=True)
-class Details:
+class Details(msgspec.Struct, frozen=True):
     """What is shown of one experiment."""
 
     name: str
@@ -39,7 +38,7 @@ class Details:
     extends: str = ""
     many: str = ""
     """What one launch makes of it, where that is more than a run."""
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = msgspec.field(default_factory=dict)
     """The settings that differ from the defaults, by table."""
     runs: tuple[Row, ...] = ()
     """Its newest runs."""

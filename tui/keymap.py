@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from engine.errors import nearest
 from engine.preferences import folder
@@ -92,14 +93,13 @@ def _key_names() -> list[str]:
     return [*(key.value for key in Keys if "<" not in key.value), *more]
 
 
-@dataclass
-class Known:
+class Known(msgspec.Struct):
     """One binding of the program: its keys, what it does, and in which classes it stands."""
 
     name: str
-    keys: list[str] = field(default_factory=list)
+    keys: list[str] = msgspec.field(default_factory=list)
     does: str = ""
-    owners: set[type[DOMNode]] = field(default_factory=set)
+    owners: set[type[DOMNode]] = msgspec.field(default_factory=set)
 
 
 def known() -> dict[str, Known]:

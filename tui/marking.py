@@ -63,7 +63,7 @@ def undo_marks(runs: RunsFolder, changes: Sequence[Change]) -> Done:
         run = runs.find(run_id)
         if run.marks != known[run_id].after:
             raise RunError(f"{run_id} was marked again since; it is left as it is", hint="mark it by hand")
-        _write(replace(run, marks=known[run_id].before))
+        _write(msgspec.structs.replace(run, marks=known[run_id].before))
 
     return _each(runs, list(known), one)
 

@@ -6,8 +6,9 @@ people tell apart who see no red or no green.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 DARK, LIGHT = "dltui-dark", "dltui-light"
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(msgspec.Struct, frozen=True):
     """The colours of a theme."""
 
     name: str

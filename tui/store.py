@@ -6,13 +6,14 @@ snapshot only when something changed.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from engine.errors import EngineError
 from engine.index import Row, RunIndex
@@ -31,8 +32,7 @@ Gpu = tuple[str, tuple[float, ...], bool]
 """A GPU in the header: name, its load (0…1) over the last questions, whether it is free."""
 
 
-@dataclass(frozen=True)
-class ExperimentEntry:
+class ExperimentEntry(msgspec.Struct, frozen=True):
     """An experiment as the list shows it."""
 
     name: str
@@ -48,8 +48,7 @@ class ExperimentEntry:
     """What is wrong with it in the file; empty when it can be launched."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """Everything of one moment; replaced whole."""
 
     rows: tuple[Row, ...] = ()
@@ -59,7 +58,7 @@ class Snapshot:
     file: ExperimentFile | None = None
     file_error: EngineError | None = None
     """Why the file could not be read at all."""
-    faults: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    faults: Mapping[str, tuple[Problem, ...]] = msgspec.field(default_factory=dict)
     """What the closer look at each experiment found: arguments that what it names does not take."""
     running: int = 0
     queued: int = 0
@@ -129,7 +128,7 @@ class Store:
             return False
         file, error = self._read_file()
         self._partial = False
-        snapshot = dataclasses.replace(self.snapshot, file=file, file_error=error, faults={})
+        snapshot = msgspec.structs.replace(self.snapshot, file=file, file_error=error, faults={})
         self._set(self._with_rows(snapshot, snapshot.rows))
         return True
 
@@ -153,7 +152,7 @@ class Store:
             except EngineError as error:
                 faults[name] = _problems_of(error, name, experiment.line)
         if self.snapshot.file is file and faults != self.snapshot.faults:
-            self._set(self._with_rows(dataclasses.replace(self.snapshot, faults=faults), self.snapshot.rows))
+            self._set(self._with_rows(msgspec.structs.replace(self.snapshot, faults=faults), self.snapshot.rows))
             yield True
 
     def refresh_devices(self) -> bool:
@@ -196,7 +195,7 @@ class Store:
 
     def _replace(self, **fields: object) -> None:
         with self._lock:
-            self.snapshot = dataclasses.replace(self.snapshot, **fields)  # type: ignore[arg-type]
+            self.snapshot = msgspec.structs.replace(self.snapshot, **fields)
 
     def _set(self, snapshot: Snapshot) -> None:
         with self._lock:
@@ -228,7 +227,7 @@ class Store:
             return None, EngineError(f"{error.filename}: {error.strerror}", hint=hint)
 
     def _with_rows(self, snapshot: Snapshot, rows: tuple[Row, ...]) -> Snapshot:
-        return dataclasses.replace(
+        return msgspec.structs.replace(
             snapshot,
             rows=rows,
             experiments=_entries(snapshot, rows),
@@ -284,8 +283,7 @@ def _entry(experiment: Experiment, tally: _Tally, faults: tuple[Problem, ...]) -
     )
 
 
-@dataclass
-class _Tally:
+class _Tally(msgspec.Struct):
     runs: int = 0
     live: int = 0
     best: float | None = None

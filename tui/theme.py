@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.style import Style
 
 from tui.palettes import DARK as DARK
@@ -146,8 +146,7 @@ STATE_INKS = {
 }
 
 
-@dataclass(frozen=True)
-class Inks:
+class Inks(msgspec.Struct, frozen=True):
     """The styles of a theme that lines are drawn with; foregrounds only, but for `cursor` and `cursor_blurred`."""
 
     text: Style

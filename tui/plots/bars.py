@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from rich.cells import cell_len
 
 from tui.plots.lines import Line, Lines
@@ -18,8 +18,7 @@ SCORE = 8
 """Cells of a score's column."""
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(msgspec.Struct, frozen=True):
     """One class: its name and how many examples of it each split has."""
 
     label: str
@@ -31,13 +30,12 @@ class Bar:
         return sum(self.counts)
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """How bars are drawn."""
 
     log: bool = False
     """Whether lengths are logarithmic, so that rare classes are seen beside frequent ones."""
-    scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    scores: Mapping[str, Sequence[float]] = msgspec.field(default_factory=dict)
     """Scores beside the bars, by class."""
     score_titles: Sequence[str] = ()
     every: bool = False
@@ -93,8 +91,7 @@ def draw_bars(
     return lines
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(msgspec.Struct, frozen=True):
     """Cells of each column; 0 leaves it out."""
 
     label: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import ClassVar
 
+import msgspec
 from textual import getters, on, work
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal
@@ -218,13 +218,13 @@ class ExperimentsScreen(MainScreen):
         """Say what is known of data nobody has read; start reading when the cursor rests."""
         failed = self._reader.failures.get(details.name)
         if failed is not None:
-            return dataclasses.replace(details, data_state=failed.error, data_hint=failed.hint)
+            return msgspec.structs.replace(details, data_state=failed.error, data_hint=failed.hint)
         experiment = self.dltui.store.experiment(details.name)
         if experiment is None or experiment.command is not None:
             return details
         if self._reader.reading != details.name:
             self.set_timer(DATA_SECONDS, lambda: self._read_data(details.name))
-        return dataclasses.replace(details, data_state=f"reading the data{symbol('ellipsis')}")
+        return msgspec.structs.replace(details, data_state=f"reading the data{symbol('ellipsis')}")
 
     def _read_data(self, name: str) -> None:
         current = self.listing.current
@@ -246,9 +246,9 @@ class ExperimentsScreen(MainScreen):
         if shown is None or shown.name != message.name:
             return
         if message.summary is not None:
-            self._shown = dataclasses.replace(shown, summary=message.summary, data_state="", data_hint="")
+            self._shown = msgspec.structs.replace(shown, summary=message.summary, data_state="", data_hint="")
         else:
-            self._shown = dataclasses.replace(shown, data_state=message.error, data_hint=message.hint)
+            self._shown = msgspec.structs.replace(shown, data_state=message.error, data_hint=message.hint)
         details = self._shown
         self.details.show(lambda width, ink: draw(details, width, ink), top=False)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.cells import cell_len
 from textual import events
 from textual.strip import Strip
@@ -44,8 +44,7 @@ def key_display(key: str) -> str:
     return _DISPLAY.get(name, name)
 
 
-@dataclass(frozen=True)
-class Hint:
+class Hint(msgspec.Struct, frozen=True):
     """A key with what it does."""
 
     key: str

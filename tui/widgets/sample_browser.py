@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import msgspec
 from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
@@ -159,9 +160,11 @@ class SampleBrowser(Container):
     def _columns(self, samples: Sequence[Sample], *, answered: bool) -> tuple[Column, ...]:
         """The columns, as wide as what stands in them."""
         shown = samples[:500]
-        name = replace(ROW, most=min(MOST_NAME, _longest(sample.name for sample in shown)))
+        name = msgspec.structs.replace(ROW, most=min(MOST_NAME, _longest(sample.name for sample in shown)))
         label = min(24, max(_longest(s.true for s in shown), _longest(s.predicted or "" for s in shown)))
-        true, predicted = (replace(c, width=max(c.width, min(label, 14)), most=label) for c in (TRUE, PREDICTED))
+        true, predicted = (
+            msgspec.structs.replace(c, width=max(c.width, min(label, 14)), most=label) for c in (TRUE, PREDICTED)
+        )
         sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
         return (name, true, *((predicted, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
 

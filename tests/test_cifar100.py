@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine import cifar
 from engine.data import cifar100
 from engine.errors import DataError
 from tests.data_world import NOWHERE, load
@@ -87,3 +89,45 @@ def test_cifar100_without_names_is_refused(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(cifar100, "ARCHIVE", replace(archive, files={**archive.files, "meta": digest}))
     with pytest.raises(DataError, match="meta names no classes"):
         cifar100.load(tmp_path)
+
+
+def small_cifar100(folder: Path, rows: int = 12) -> cifar.Archive:
+    """CIFAR-100's official layout with few rows; returns its archive with the digests of these files."""
+    generator = np.random.default_rng(0)
+    content = {"meta": {b"fine_label_names": [f"thing{i}".encode() for i in range(100)]}}
+    for name in ("train", "test"):
+        data = generator.integers(0, 256, (rows, 3072), dtype=np.uint8)
+        content[name] = {b"data": data, b"fine_labels": [int(v) for v in generator.integers(0, 100, rows)]}
+    target = folder / "cifar-100-python"
+    target.mkdir(parents=True)
+    digests = {}
+    for name, table in content.items():
+        packed = pickle.dumps(table, protocol=4)
+        (target / name).write_bytes(packed)
+        digests[name] = hashlib.md5(packed, usedforsecurity=False).hexdigest()
+    return replace(cifar100.ARCHIVE, files=digests)
+
+
+def test_cifar100_reads_a_small_file_of_the_official_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cifar100, "ARCHIVE", small_cifar100(tmp_path))
+    dataset = cifar100.load(tmp_path)
+    assert dataset.splits["train"].inputs.shape == (12, 3, 32, 32)
+    assert len(dataset.classes) == 100
+    assert dataset.classes[7] == "thing7"
+
+
+class _Attack:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (exec, ("open('owned', 'w').close()",))
+
+
+def test_a_pickle_that_wants_to_act_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    archive = small_cifar100(tmp_path)
+    evil = pickle.dumps({b"data": _Attack(), b"fine_labels": [0]}, protocol=4)
+    (tmp_path / "cifar-100-python" / "train").write_bytes(evil)
+    digest = hashlib.md5(evil, usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(cifar100, "ARCHIVE", replace(archive, files={**archive.files, "train": digest}))
+    with pytest.raises(DataError, match="exec is not allowed"):
+        cifar100.load(tmp_path)
+    assert not (tmp_path / "owned").exists()

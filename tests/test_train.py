@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.batches import DeviceSplit, TrainBatches
 from engine.dataset import Dataset, Split
-from engine.errors import SettingsError
 from engine.evaluate import evaluate_run, predict
 from engine.jsonio import read_json
 from engine.loop_state import LoopState
 from engine.runs import load_run
 from engine.series import read_records, series_path
-from engine.settings import Train
-from engine.stepping import Stepper
 from engine.task import Evaluation
 from engine.tasks.classification import Classification
-from tests.helpers import environment
 from tests.worker_runs import curves, events, log, make_run, run_worker, state, train, weights
 
 CPU = torch.device("cpu")
@@ -234,198 +227,6 @@ def test_chance_is_found() -> None:
     found = [task.findings(loop, "val", evaluation(0.7, [[5, 5], [5, 5]], 0.5), None) for _ in range(3)]
     assert found[:2] == [[], []]
     assert "at chance" in found[2][0].message
-
-
-# ------------------------------------------------------------------------------------------------ numbers themselves
-
-
-def linear() -> torch.nn.Module:
-    torch.manual_seed(0)
-    return torch.nn.Linear(3, 4)
-
-
-def rows_of(count: int) -> Dataset:
-    generator = np.random.default_rng(0)
-    rows = Split(generator.normal(size=(count, 3)).astype(np.float32), generator.integers(0, 4, count))
-    return Dataset("features", {"train": rows}, tuple("abcd"))
-
-
-def split_of(dataset: Dataset) -> DeviceSplit:
-    return DeviceSplit(dataset, dataset.splits["train"], CPU)
-
-
-LOSSES = [
-    {"name": "CrossEntropyLoss"},
-    {"name": "CrossEntropyLoss", "class_weight": "balanced", "label_smoothing": 0.1},
-    {"name": "CrossEntropyLoss", "class_weight": [1.0, 2.0, 3.0, 0.5], "reduction": "sum"},
-    {"name": "NLLLoss", "class_weight": "balanced"},
-    {"name": "MultiMarginLoss", "class_weight": [1.0, 2.0, 3.0, 0.5]},
-]
-
-
-@pytest.mark.parametrize("table", LOSSES)
-@pytest.mark.parametrize("accumulate", [2, 3])
-def test_accumulated_gradients_equal_the_full_batchs(table: dict[str, Any], accumulate: int) -> None:
-    task = Classification(rows_of(10), CPU)
-    split = split_of(task.dataset)
-
-    def gradients(size: int) -> list[torch.Tensor]:
-        model = linear()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
-        stepper = Stepper(model, task, task.build_loss(table), optimizer, Train(), CPU)
-        values.append(stepper(list(split.in_order(size)), 0)[:2])
-        return [p.grad for p in model.parameters() if p.grad is not None]
-
-    values: list[Any] = []
-    for whole, parts in zip(gradients(10), gradients(-(-10 // accumulate)), strict=True):
-        torch.testing.assert_close(whole, parts)
-    assert values[0] == pytest.approx(values[1])
-
-
-def test_balanced_weights() -> None:
-    rows = Split(np.zeros((6, 1), np.float32), np.array([0, 0, 0, 1, 2, 2]))
-    task = Classification(Dataset("features", {"train": rows}, ("a", "b", "c")), CPU)
-    balanced = torch.tensor([6 / 9, 6 / 3, 6 / 6])
-    for given, wanted in (("balanced", balanced), ({"power": 0.5}, balanced.sqrt()), ([1, 2, 3], torch.arange(1.0, 4))):
-        loss = task.build_loss({"name": "CrossEntropyLoss", "class_weight": given})
-        torch.testing.assert_close(loss.module.weight, wanted)
-
-
-@pytest.mark.parametrize("name", ["Adam", "SGD", "RMSprop", "Adagrad", "AdamW", "Rprop", "LBFGS"])
-def test_a_step_equals_torchs_own(name: str) -> None:
-    """The short way to an optimizer's step does what the long one does."""
-    task = Classification(rows_of(8), CPU)
-    batch = next(split_of(task.dataset).in_order(8))
-    mine, theirs = linear(), linear()
-    kind = getattr(torch.optim, name)
-    stepper = Stepper(mine, task, task.build_loss({}), kind(mine.parameters(), lr=0.1), Train(), CPU)
-    optimizer = kind(theirs.parameters(), lr=0.1)
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        value = torch.nn.functional.cross_entropy(theirs(batch.inputs), batch.labels)
-        value.backward()
-        return value
-
-    for _ in range(3):
-        outcome = stepper([batch], 0)
-        closure()
-        optimizer.step(closure)
-    assert math.isfinite(float(outcome[0]))
-    for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=0, atol=0)
-
-
-def test_clipping_logs_the_norm(tmp_path: Path) -> None:
-    paths = train(tmp_path, train={"epochs": 1, "batch_size": 32, "clip_grad_norm": 1e-3})
-    norms = [value for _, value in curves(paths)["train/grad_norm"]]
-    assert len(norms) == 12
-    assert min(norms) > 1e-3  # before clipping
-
-
-DEFERRED = """
-import sys
-from engine import stepping, worker
-def deferred(self, *arguments):
-    begin(self, *arguments)
-    self.direct = False
-begin, stepping.Stepper.__init__ = stepping.Stepper.__init__, deferred
-sys.exit(worker.main(sys.argv[1:]))
-"""
-
-
-def test_values_fetched_later_are_the_same(tmp_path: Path) -> None:
-    """As on a GPU, where asking for each step's loss would wait for it."""
-    changes: dict[str, Any] = {"train": {"epochs": 8, "batch_size": 32, "clip_grad_norm": 1.0}}
-    direct, deferred = train(tmp_path, **changes), make_run(tmp_path, **changes)
-    command = [sys.executable, "-P", "-c", DEFERRED, str(deferred.folder)]
-    subprocess.run(command, env=environment(), check=True, capture_output=True)
-    assert weights(direct) == weights(deferred)
-    one, other = curves(direct), curves(deferred)
-    assert one.keys() == other.keys()
-    for name, points in one.items():
-        np.testing.assert_allclose(points, other[name], rtol=1e-6, err_msg=name)
-
-
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_reduced_precision_learns(tmp_path: Path, precision: str) -> None:
-    paths = train(tmp_path, train={"epochs": 8, "batch_size": 32, "precision": precision})
-    losses = [value for _, value in curves(paths)["train/loss"]]
-    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
-
-
-def test_lbfgs_trains(tmp_path: Path) -> None:
-    paths = train(
-        tmp_path,
-        model={"name": "logistic"},
-        optimizer={"name": "LBFGS", "lr": 0.5, "max_iter": 4},
-        train={"steps": 12, "batch_size": 360},
-    )
-    losses = [value for _, value in curves(paths)["train/loss"]]
-    assert losses[-1] < losses[0] / 4
-
-
-# -------------------------------------------------------------------------------------------------------------- batches
-
-
-def sequences(count: int, longest: int) -> tuple[Dataset, Split]:
-    generator = np.random.default_rng(1)
-    lengths = generator.integers(1, longest + 1, count)
-    inputs = generator.integers(2, 9, (count, longest)) * (np.arange(longest) < lengths[:, None])
-    split = Split(inputs, np.arange(count) % 2, lengths)
-    return Dataset("sequence", {"train": split}, ("a", "b"), vocabulary=tuple("0123456789")), split
-
-
-@pytest.mark.parametrize("drop_last", [False, True])
-@pytest.mark.parametrize(("count", "size"), [(1000, 7), (70, 7), (5, 7)])
-def test_buckets_hold_every_sample_once(count: int, size: int, drop_last: bool) -> None:
-    dataset, split = sequences(count, 20)
-    on_device = DeviceSplit(dataset, split, CPU)
-    if drop_last and count < size:
-        with pytest.raises(SettingsError):
-            TrainBatches(on_device, size, 0, shuffle=True, drop_last=True, bucket=True)
-        return
-    batches = TrainBatches(on_device, size, 0, shuffle=True, drop_last=drop_last, bucket=True)
-    assert batches.count == (count // size if drop_last else -(-count // size))
-    rows = batches.order(0)
-    assert sorted(rows) == list(range(count))
-    assert batches.count == 1 or not np.array_equal(rows, batches.order(1))
-    assert np.array_equal(
-        rows, TrainBatches(on_device, size, 0, shuffle=True, drop_last=drop_last, bucket=True).order(0)
-    )
-    padding = total = 0
-    for number in range(batches.count):
-        batch = batches[0, number]
-        assert batch.lengths is not None
-        assert batch.inputs.shape[1] == batch.lengths.max()
-        assert len(batch) == size or (number == batches.count - 1 and not drop_last)
-        padding += int((batch.inputs == 0).sum())
-        total += batch.inputs.numel()
-    if count == 1000:
-        assert padding < 0.1 * total  # unsorted it would be nearly half
-
-
-def test_padding_to_a_length() -> None:
-    dataset, split = sequences(10, 5)
-    assert next(DeviceSplit(dataset, split, CPU, pad_to=12).in_order(4)).inputs.shape == (4, 12)
-    with pytest.raises(SettingsError, match="longest sequence has 5"):
-        DeviceSplit(dataset, split, CPU, pad_to=4)
-
-
-def test_images_are_normalised_by_the_train_split() -> None:
-    generator = np.random.default_rng(0)
-    split = Split(generator.integers(0, 256, (50, 2, 4, 4)).astype(np.uint8), np.arange(50) % 2)
-    batch = next(DeviceSplit(Dataset("image", {"train": split}, ("a", "b")), split, CPU).in_order(50))
-    torch.testing.assert_close(batch.inputs.mean((0, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(batch.inputs.std((0, 2, 3), correction=0), torch.ones(2), atol=1e-5, rtol=0)
-
-
-def test_unshuffled_order_and_seeds() -> None:
-    split = split_of(rows_of(20))
-    plain = TrainBatches(split, 6, 0, shuffle=False, drop_last=False, bucket=False)
-    assert torch.equal(torch.cat([plain[4, n].inputs for n in range(4)]), split.inputs)
-    one, other = (TrainBatches(split, 6, seed, shuffle=True, drop_last=False, bucket=False) for seed in (0, 1))
-    assert not np.array_equal(one.order(0), other.order(0))
 
 
 # ------------------------------------------------------------------------------------------------------------ real data

@@ -94,7 +94,7 @@ def test_a_child_forked_later_does_not_keep_it(tmp_path: Path) -> None:
         f"import os, sys; os.environ[{locks.LEASE_VARIABLE!r}] = sys.argv[1]; from pathlib import Path;"
         "from engine import leases; from engine.runs import RunPaths; leases.hold(RunPaths(Path(sys.argv[2])))\n"
         "if os.fork() == 0: os.setsid()\n"
-        "print(os.getpid(), flush=True); sys.stdin.read()"
+        "os.write(1, b'%d\\n' % os.getpid()); sys.stdin.read()"  # in one piece: two processes write
     )
     descriptor = leases.acquire(GPU, "e0001", tmp_path)
     worker = subprocess.Popen(

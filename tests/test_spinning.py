@@ -24,18 +24,19 @@ others = [0.0]
 spinning.Spinning._others = lambda self: others[0]
 torch.set_num_threads(2)
 model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 5), torch.nn.ReLU(), torch.nn.Conv2d(8, 8, 5), torch.nn.ReLU())
-images = torch.rand(64, 3, 32, 32)
+images = torch.rand(16, 3, 32, 32)
 
 def tasks():
     return os.listdir("/proc/self/task")
 
 def went_to_sleep():
-    lines = [line for task in tasks() for line in open(f"/proc/self/task/{task}/status")]
+    team = [task for task in tasks() if int(task) != watch._thread.native_id]
+    lines = [line for task in team for line in open(f"/proc/self/task/{task}/status")]
     return sum(int(line.split()[1]) for line in lines if line.startswith("voluntary"))
 
 def steps():
     before = went_to_sleep()
-    for _ in range(60):
+    for _ in range(20):
         model(images).sum().backward()
     return went_to_sleep() - before
 
@@ -77,7 +78,7 @@ def run(script: str) -> object:
     """What a script prints, in a process of its own: libgomp is set up once in each."""
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + script],
-        capture_output=True, text=True, timeout=100, env={**environment(), "OMP_NUM_THREADS": "2"},
+        capture_output=True, text=True, timeout=280, env={**environment(), "OMP_NUM_THREADS": "2"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -103,6 +104,7 @@ def burner() -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.timeout(300)  # threads that spin make little way on a machine that is not free
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) != 2, reason="the team has a thread for each of two cores")
 def test_threads_that_wait_sleep_while_others_need_the_cores_and_spin_again() -> None:
     found = run(LOOP)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -24,8 +25,36 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def launch_options(function: _F) -> _F:
-    """The options of everything that launches."""
+@dataclass(frozen=True)
+class LaunchOptions:
+    """What the options of everything that launches say."""
+
+    overrides: tuple[str, ...] = ()
+    device: str | None = None
+    detach: bool = False
+    text: str = ""
+    tags: tuple[str, ...] = ()
+    notify: bool = False
+    notify_url: str = ""
+    as_json: bool = False
+
+    def told(self) -> Told:
+        """Who is to be told of the end.
+
+        Raises:
+            EngineError: the settings or the URL are wrong, or there is nobody to tell.
+        """
+        return Told.asked(self.notify, self.notify_url, alone=self.detach)
+
+
+def launch_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the options of everything that launches, as one argument `options`."""
+
+    @functools.wraps(function)
+    def gather(*arguments: Any, **given: Any) -> None:
+        options = LaunchOptions(**{field.name: given.pop(field.name) for field in fields(LaunchOptions)})
+        function(*arguments, **given, options=options)
+
     for option in (
         json_option,
         notify_options,
@@ -36,8 +65,8 @@ def launch_options(function: _F) -> _F:
         click.option("-s", "--set", "overrides", multiple=True, metavar="KEY=VALUE", shell_complete=complete_settings,
                      help="Change a setting: -s optimizer.lr=0.01; may be given again."),
     ):  # fmt: skip
-        function = option(function)
-    return function
+        gather = option(gather)
+    return gather
 
 
 def notify_options(function: _F) -> _F:
@@ -105,25 +134,22 @@ def begin(
     place: Place,
     requests: Sequence[LaunchRequest],
     group: str | None,
-    detach: bool,
-    as_json: bool,
+    options: LaunchOptions,
     told: Told,
 ) -> None:
     """Train what was asked for: one run, or several in order; ends this process with their exit code."""
     requests = [replace(request, notify=told.request) for request in requests]
     if len(requests) == 1 and group is None:
-        _train_one(ctx, place, requests[0], detach, as_json, told)
+        _train_one(ctx, place, requests[0], options, told)
         return
     group = group or new_group_id(requests[0].experiment)
-    if detach:
-        start_group(place, group, len(requests), as_json)
+    if options.detach:
+        start_group(place, group, len(requests), options.as_json)
     else:
-        ctx.exit(launch_all(place, Group(group, requests), as_json))
+        ctx.exit(launch_all(place, Group(group, requests), options.as_json))
 
 
-def _train_one(
-    ctx: click.Context, place: Place, request: LaunchRequest, detach: bool, as_json: bool, told: Told
-) -> None:
+def _train_one(ctx: click.Context, place: Place, request: LaunchRequest, options: LaunchOptions, told: Told) -> None:
     from engine.cli.follow import Interrupts
     from engine.launch import launch
 
@@ -132,13 +158,13 @@ def _train_one(
         paths = launch(place.runs, request)
         run = load_run(paths)
         spec = request.device or request.settings.device
-        if detach:
-            say_detached(run, spec, as_json)
+        if options.detach:
+            say_detached(run, spec, options.as_json)
             return
-        introduce(run, spec, sys.stderr if as_json else sys.stdout)
-        run = follow_to_end(run, interrupts, as_json)
+        introduce(run, spec, sys.stderr if options.as_json else sys.stdout)
+        run = follow_to_end(run, interrupts, options.as_json)
         told.ring(run)
-        ctx.exit(finish(run, interrupts.count, as_json))
+        ctx.exit(finish(run, interrupts.count, options.as_json))
 
 
 def finish(run: Run, interrupts: int, as_json: bool) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from engine.cli.beginning import Told, begin, launch_options
+from engine.cli.beginning import LaunchOptions, begin, launch_options
 from engine.cli.common import Place, json_option, run_argument, runs_argument, verb
 from engine.cli.output import note, say, say_json
 from engine.text import printable
@@ -22,14 +22,7 @@ def rerun_(
     place: Place,
     runs: tuple[str, ...],
     group: str | None,
-    overrides: tuple[str, ...],
-    device: str | None,
-    detach: bool,
-    text: str,
-    tags: tuple[str, ...],
-    notify: bool,
-    notify_url: str,
-    as_json: bool,
+    options: LaunchOptions,
 ) -> None:
     """Train runs again exactly, as new runs: same settings, seed, data and beginning; -s changes some after all.
 
@@ -38,14 +31,14 @@ def rerun_(
     """
     from engine.rerun import differences, rerun_request
 
-    told = Told.asked(notify, notify_url, alone=detach)
+    told = options.told()
     requests = []
     for origin in place.find_all(runs):
-        request = rerun_request(origin, overrides, device=device, note=text, tags=tags)
+        request = rerun_request(origin, options.overrides, device=options.device, note=options.text, tags=options.tags)
         for difference in differences(origin, request, place.root):
             note(f"engine: warning: {printable(difference)}")
         requests.append(request)
-    begin(ctx, place, requests, group, detach, as_json, told)
+    begin(ctx, place, requests, group, options, told)
 
 
 @verb("duplicate")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.beginning import Told, begin, finish, launch_options, notify_options, say_detached
+from engine.cli.beginning import LaunchOptions, Told, begin, finish, launch_options, notify_options, say_detached
 from engine.cli.common import (
     Place,
     complete_names,
@@ -24,6 +24,10 @@ from engine.cli.output import say, say_json
 from engine.errors import RunError, UsageError
 from engine.runs import ENDED, RUN_ID, Run, load_run, read_events
 from engine.text import printable
+
+if TYPE_CHECKING:
+    from engine.launch import LaunchRequest
+    from engine.settings import Settings
 
 
 @verb("train")
@@ -47,33 +51,26 @@ def train_(
     debugger: bool,
     sure: bool,
     group: str | None,
-    overrides: tuple[str, ...],
-    device: str | None,
-    detach: bool,
-    text: str,
-    tags: tuple[str, ...],
-    notify: bool,
-    notify_url: str,
-    as_json: bool,
+    options: LaunchOptions,
 ) -> None:
     """Train an experiment and follow it.
 
     The run is a process of its own: losing the terminal only stops following. Ctrl+c stops the run after a checkpoint,
     a second ctrl+c at once. With --json the last line of stdout is the result.
     """
-    told = Told.asked(notify, notify_url, alone=detach)
+    told = options.told()
     if resumed is not None:
-        if parent or seeds or text or tags:
+        if parent or seeds or options.text or options.tags:
             raise UsageError("--resume goes on with a run as it is", hint="it takes NAME, -s train.epochs=N, --device")
-        _resume(ctx, place, name, resumed, overrides, device, detach, as_json, told)
+        _resume(ctx, place, name, resumed, options, told)
         return
-    requests = _requests(place, name, parent, seeds, overrides, device, text, tags, sure or group is not None)
+    requests = _requests(place, name, parent, seeds, options, sure or group is not None)
     if debugger:
-        ctx.exit(_debug(place, requests, detach))
-    begin(ctx, place, requests, group, detach, as_json, told)
+        ctx.exit(_debug(place, requests, options.detach))
+    begin(ctx, place, requests, group, options, told)
 
 
-def _debug(place: Place, requests: list[Any], detach: bool) -> int:
+def _debug(place: Place, requests: list[LaunchRequest], detach: bool) -> int:
     if len(requests) > 1 or detach:
         raise UsageError(
             "--pdb debugs one run, in this terminal", hint="-s KEY=VALUE picks one of several; no --detach"
@@ -86,18 +83,9 @@ def _debug(place: Place, requests: list[Any], detach: bool) -> int:
 
 
 def _requests(
-    place: Place,
-    name: str | None,
-    parent: str | None,
-    seeds: int | None,
-    overrides: tuple[str, ...],
-    device: str | None,
-    text: str,
-    tags: tuple[str, ...],
-    sure: bool,
-) -> list[Any]:
+    place: Place, name: str | None, parent: str | None, seeds: int | None, options: LaunchOptions, sure: bool
+) -> list[LaunchRequest]:
     from engine.experiments import apply_overrides, expand, settings_from_run
-    from engine.launch import LaunchRequest
     from engine.resolving import count_runs
 
     reference = None
@@ -105,8 +93,8 @@ def _requests(
         origin, reference = _origin(place, parent)
         if name is None:
             folder = Path(origin.info.folder or ".")
-            settings = [apply_overrides(settings_from_run(origin.info), overrides, folder)]
-            return [LaunchRequest(origin.info.experiment, s, folder, device, text, tags, reference) for s in settings]
+            settings = [apply_overrides(settings_from_run(origin.info), options.overrides, folder)]
+            return [_request(origin.info.experiment, s, folder, options, reference) for s in settings]
     if name is None:
         known = ", ".join(list(place.experiments.experiments)[:8])
         raise UsageError("name the experiment to train", hint=f"engine list shows them: {known}, …")
@@ -116,9 +104,17 @@ def _requests(
         )
     file = place.experiments
     if not sure:
-        _ask(name, count_runs(file, name, overrides, seeds))
-    found = expand(file, name, overrides, seeds)
-    return [LaunchRequest(name, settings, file.folder, device, text, tags, reference) for settings in found]
+        _ask(name, count_runs(file, name, options.overrides, seeds))
+    found = expand(file, name, options.overrides, seeds)
+    return [_request(name, settings, file.folder, options, reference) for settings in found]
+
+
+def _request(
+    name: str, settings: Settings, folder: Path, options: LaunchOptions, reference: str | None
+) -> LaunchRequest:
+    from engine.launch import LaunchRequest
+
+    return LaunchRequest(name, settings, folder, options.device, options.text, options.tags, reference)
 
 
 def _ask(name: str, runs: int) -> None:
@@ -159,10 +155,7 @@ def _resume(
     place: Place,
     name: str | None,
     resumed: str,
-    overrides: tuple[str, ...],
-    device: str | None,
-    detach: bool,
-    as_json: bool,
+    options: LaunchOptions,
     notices: Told,
 ) -> None:
     from engine.cli.follow import Interrupts
@@ -176,17 +169,17 @@ def _resume(
         )
     told = run.paths.events.stat().st_size if run.paths.events.exists() else 0
     with Interrupts() as interrupts:
-        paths = resume(place.runs, run.id, overrides, device=device)
+        paths = resume(place.runs, run.id, options.overrides, device=options.device)
         touch(place.runs, run.id)
         notices.ask(paths)
         run = load_run(paths)
-        if detach:
-            say_detached(run, device or "", as_json)
+        if options.detach:
+            say_detached(run, options.device or "", options.as_json)
             return
-        introduce(run, device or "", sys.stderr if as_json else sys.stdout)
-        run = follow_to_end(run, interrupts, as_json, told)
+        introduce(run, options.device or "", sys.stderr if options.as_json else sys.stdout)
+        run = follow_to_end(run, interrupts, options.as_json, told)
         notices.ring(run)
-        ctx.exit(finish(run, interrupts.count, as_json))
+        ctx.exit(finish(run, interrupts.count, options.as_json))
 
 
 @verb("stop")

@@ -6,38 +6,16 @@ from collections.abc import Collection, Sequence
 
 from rich.cells import cell_len
 from rich.style import Style
-from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.comparison import Comparison
 from tui.text import safe
 from tui.theme import Inks, symbol
-from tui.widgets.table import Line, to_strip
+from tui.widgets.note_line import NoteLine
+from tui.widgets.table import Line
 
 
-class RunsLine(Widget):
+class RunsLine(NoteLine):
     """The compared runs in the colours of their curves, the one that keys act on marked."""
-
-    DEFAULT_CSS = "RunsLine { height: 1; background: $background; }"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._line: Line = []
-
-    @property
-    def plain(self) -> str:
-        """The line as text."""
-        return "".join(text for text, _ in self._line).rstrip()
-
-    def show(self, line: Line) -> None:
-        """Show another line; the same is not repainted."""
-        if line != self._line:
-            self._line = line
-            self.refresh()
-
-    def render_line(self, y: int) -> Strip:
-        """The line."""
-        return to_strip(self._line if y == 0 else [], self.size.width, self.rich_style)
 
 
 def runs_line(

@@ -315,6 +315,47 @@ def test_axes_legend_marks_and_baselines() -> None:
     assert f"val  {short(series.value_at(50))}" in rows[0]
 
 
+def rows_of(plot: Plot, width: int, height: int) -> list[str]:
+    """The rows of a drawn plot as text."""
+    return ["".join(map(chr, row)) for row in draw(plot, width, height).glyph]
+
+
+def three(**fields: object) -> Plot:
+    """A plot of three splits, whose values at step 5 are 1.5, 2.5 and 3.5."""
+    names = ("train", "validation", "test")
+    curves = [Curve(name, FixedSeries([0, 5, 9], [0.5, n + 0.5, 0.0])) for n, name in enumerate(names, 1)]
+    return Plot(curves=curves, cursor=5.0, **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 8), (55, 10), (34, 24), (34, 8), (29, 10)])
+def test_the_crosshair_reads_every_curve_however_narrow_the_plot(width: int, height: int) -> None:
+    text = "\n".join(rows_of(three(), width, height))
+    assert all(value in text for value in ("1.5000", "2.5000", "3.5000"))
+
+
+def test_twelve_curves_are_all_named_and_read_where_the_plot_is_high() -> None:
+    curves = [Curve(f"head {n}", FixedSeries([0, 9], [n / 16, 0.0])) for n in range(12)]
+    plot = Plot(curves=curves, cursor=0.0)
+    text = "\n".join(rows_of(plot, 110, 34)[:4])
+    assert all(f"head {n} {n / 16:.4f}" in text for n in range(12))
+    assert "+" in rows_of(plot, 55, 8)[0], "where it is low it says that there are more"
+
+
+def test_a_long_title_leaves_room_for_the_value() -> None:
+    title = "layers/encoder.block_1.attention.k/grad_norm"
+    row = rows_of(plot_of([0.25, 0.5], title=title), 27, 8)[0]
+    assert "0.5000" in row
+    assert "grad_norm" in row
+
+
+def test_the_crosshair_is_seen_over_raw_values() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.random(4000)
+    plot = Plot(curves=[Curve("noise", FixedSeries(range(4000), values))], smooth=100.0, cursor=2000.0)
+    rows = [row for row in rows_of(plot, 60, 24) if "│" in row[10:]]
+    assert len(rows) > 15
+
+
 def test_zoom_shows_only_the_window_and_fits_y_to_it() -> None:
     plot = plot_of(np.arange(1000.0), zoom=(100.0, 200.0))
     rows = draw(plot, 60, 15).rows()

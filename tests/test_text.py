@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.style import Style
 
 from tui import text, theme
-from tui.text import age, duration, fit, number, pad, percent, safe, setting, size, wrap
+from tui.text import age, duration, fit, number, pad, percent, safe, setting, size, told_apart, wrap
 from tui.widgets.table import to_strip
 
 CONTROL = re.compile(
@@ -146,3 +146,19 @@ def test_a_line_that_is_cut_says_so() -> None:
 )
 def test_emoji_are_taken_apart_so_that_all_terminals_agree_on_their_cells(text: str, shown: str) -> None:
     assert safe(text) == shown
+
+
+def test_long_names_are_told_apart_by_what_they_do_not_have_in_common() -> None:
+    names = [f"layers/encoder.block_{block}.attention.{part}/grad_norm" for block in (0, 1, 10) for part in "qkv"]
+    for width in (60, 30, 24, 16):
+        short = told_apart(names, width)
+        assert len(set(short)) == len(names)
+        assert all(cell_len(text) <= width for text in short)
+    assert told_apart(names, 60) == names
+    assert told_apart(["loss", "accuracy"], 8) == ["loss", "accuracy"]
+    assert told_apart([], 8) == []
+
+
+@given(st.lists(st.text("ab/._学…", max_size=30), max_size=4), st.integers(0, 40))
+def test_told_apart_or_not_names_fit(names: list[str], width: int) -> None:
+    assert all(cell_len(text) <= width for text in told_apart(names, width))

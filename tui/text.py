@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -49,6 +50,44 @@ def fit(text: str, width: int) -> str:
     if room <= 0:
         return mark[:width]
     return set_cell_size(text, room).rstrip() + mark
+
+
+def shortened(text: str, width: int) -> str:
+    """Safe `text` in at most `width` cells, more of its end than of its beginning: names differ at their ends."""
+    if cell_len(text) <= width:
+        return text
+    mark = ellipsis_mark()
+    head = max(0, width - len(mark)) // 4
+    tail = text
+    while tail and cell_len(tail) > width - len(mark) - head:
+        tail = tail[1:]
+    return fit(set_cell_size(text, head).rstrip() + mark + tail.lstrip(), width)
+
+
+def told_apart(names: Sequence[str], width: int) -> list[str]:
+    """Safe names in at most `width` cells each; of those too long first that is left out which all have in common."""
+    before = _shared(names)
+    after = _shared([name[:before:-1] for name in names])
+    return [_bare(name, before, after, width) for name in names]
+
+
+def _shared(names: Sequence[str]) -> int:
+    """How many characters whole parts take that several names begin with."""
+    if len(names) < 2:
+        return 0
+    first, last = min(names), max(names)
+    alike = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    found = first[:alike]
+    return max(found.rfind(separator) for separator in "/._-: ") + 1
+
+
+def _bare(name: str, before: int, after: int, width: int) -> str:
+    mark = ellipsis_mark()
+    for begin, end in ((0, len(name)), (before, len(name)), (before, len(name) - after)):
+        text = (mark if begin else "") + name[begin:end] + (mark if end < len(name) else "")
+        if cell_len(text) <= width:
+            return text
+    return shortened(text, width)
 
 
 def ellipsis_mark() -> str:

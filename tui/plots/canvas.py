@@ -197,12 +197,13 @@ class Canvas:
         self.glyph[y, columns[empty]] = pattern[columns[empty] % len(pattern)]
         self.ink[y, columns[empty & (self.glyph[y, x0:x1] != SPACE)]] = ink
 
-    def column(self, x: int, y0: int, y1: int, character: str, ink: int) -> None:
-        """Fill the empty cells of column `x` from `y0` to before `y1`."""
+    def column(self, x: int, y0: int, y1: int, character: str, ink: int, over: NDArray[np.bool_] | None = None) -> None:
+        """Fill the empty cells of column `x` from `y0` to before `y1`, and those of `over`, which has all cells."""
         if not 0 <= x < self.width:
             return
         y0, y1 = max(0, y0), min(self.height, y1)
-        rows = y0 + np.flatnonzero(self.glyph[y0:y1, x] == SPACE)
+        free = self.glyph[y0:y1, x] == SPACE
+        rows = y0 + np.flatnonzero(free if over is None else free | over[y0:y1, x])
         self.glyph[rows, x] = ord(character)
         self.ink[rows, x] = ink
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from tui.plots.area import Area
 from tui.plots.axes import draw_tracks, draw_x_axis, draw_y_axis
 from tui.plots.canvas import SPACE, Canvas
-from tui.plots.legend import draw_centred, draw_titles
+from tui.plots.legend import draw_centred
 from tui.plots.ranges import Range
 from tui.plots.shapes import Shape, Trace, linear, scaled
 from tui.plots.spec import ASCII_SYMBOLS, Mark, Plot
@@ -33,6 +33,7 @@ class Painter:
         if area.known and inner.width and inner.height:
             self._curves()
         self.covered = inner.glyph != SPACE
+        self.faint = np.isin(inner.ink, [plot.curve_ink(index, "dim") for index in range(len(plot.curves))])
         self._bad_values()
         self._baselines()
         self._marks()
@@ -40,14 +41,13 @@ class Painter:
             self._names()
         if plot.cursor is not None:
             column = area.column(area.scaled_x(plot.cursor))
-            inner.column(column, 0, inner.height, area.pick("│", "|"), plot.ink("text"))
+            inner.column(column, 0, inner.height, area.pick("│", "|"), plot.ink("text"), over=self.faint)
         if not area.known:
             draw_centred(inner, "no finite values", plot.ink("warning"))
         area.canvas.paste(inner, area.left, area.top)
         draw_y_axis(area)
         draw_x_axis(area)
         draw_tracks(area)
-        draw_titles(area.canvas, plot, area.top)
 
     # what is drawn
 

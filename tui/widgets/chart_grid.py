@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from textual.containers import Container
 
 from tui.plots.chart import Chart
+from tui.plots.legend import VALUE
 from tui.run_panels import Panel, Place, pages
-from tui.text import safe
+from tui.text import safe, told_apart
 from tui.theme import symbol
 from tui.widgets.table import entitle
 
@@ -32,6 +33,7 @@ class ChartGrid(Container):
         """The panels in sight, one a chart."""
         self.pages: list[Place] = []
         self._placed: object = None
+        self._width, self._columns = 0, 1
 
     def page_of(self, index: int) -> int:
         """The page that a panel is on."""
@@ -71,6 +73,7 @@ class ChartGrid(Container):
         shown = list(panels[self.first : self.first + place.shown])
         changed = shown != self.shown or place.framed != self.has_class("-framed")
         self.shown = shown
+        self._width, self._columns = width, place.columns
         self._arrange(place)
         return changed
 
@@ -91,14 +94,20 @@ class ChartGrid(Container):
             chart.styles.column_span = 2 if alone else 1
 
     def entitle(self, marked: str | None) -> None:
-        """Write the titles, the marked panel's set apart."""
+        """Write the titles, the marked panel's set apart; long ones without what all of them have in common."""
         framed = self.has_class("-framed")
-        for chart, panel in zip(self.charts, self.shown, strict=False):
+        names = [safe(panel.title) for panel in self.shown]
+        for chart, panel, title in zip(self.charts, self.shown, told_apart(names, self._title_room), strict=False):
             chart.set_class(panel.title == marked, "-marked")
-            title = safe(panel.title)
             entitle(chart, title if framed else "")
             sign = symbol("cursor") if panel.title == marked else ""
             chart.change(title="" if framed else f"{sign}{title}")
+
+    @property
+    def _title_room(self) -> int:
+        """Cells of a title: in a frame all but its corners, else what the value of a curve leaves."""
+        cells = self._width // max(1, self._columns) - 1
+        return max(8, cells - (6 if self.has_class("-framed") else VALUE + 8))
 
     @property
     def in_sight(self) -> list[Chart]:

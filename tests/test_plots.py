@@ -189,6 +189,14 @@ def test_log_and_time_ticks() -> None:
     assert all(label.endswith(("00", "15", "30", "45")) for label in ticks.wall_labels(places, step))
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.5516, 0.5524), (0.0019975, 0.0020005), (1998.0, 2003.0), (3e5, 3.0004e5)])
+def test_ticks_of_a_narrow_range_have_labels_of_their_own(low: float, high: float) -> None:
+    for count in (3, 5, 8):
+        for found in (ticks.log_labels(ticks.log_ticks(low, high, count)), ticks.labels(ticks.ticks(low, high, count))):
+            assert len(found) > 1 or count < 5
+            assert len(set(found)) == len(found), found
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_the_range_of_y_holds_the_data(a: float, b: float) -> None:

@@ -83,15 +83,16 @@ def _decimals(step: float) -> int:
 def _power(value: float, step: float) -> str:
     if value == 0:
         return "0"
-    digits = max(0, min(3, math.floor(math.log10(abs(value))) - math.floor(math.log10(step) + 1e-9)))
+    digits = max(0, min(6, math.floor(math.log10(abs(value))) - math.floor(math.log10(step) + 1e-9)))
     mantissa, exponent = f"{value:.{digits}e}".split("e")
     mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return f"{mantissa}e{int(exponent)}"
 
 
 def log_labels(values: list[float]) -> list[str]:
-    """Labels of ticks on a logarithmic axis, each by itself: `1e-4`, `0.02`, `5`, `20k`."""
-    return [_log_label(value) for value in values]
+    """Labels of ticks on a logarithmic axis, each by itself: `1e-4`, `0.02`, `5`, `20k`; exact if these are alike."""
+    found = [_log_label(value) for value in values]
+    return found if len(set(found)) == len(found) else labels(values)
 
 
 def _log_label(value: float) -> str:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 
@@ -16,6 +17,7 @@ from engine.records import RunPaths
 from engine.series import SeriesWriter
 from tests.run_world import drawn, opened, runs
 from tests.tui_world import press, screen_text, seen, until
+from tui.xaxis import XAxis
 
 __all__ = ["runs"]
 
@@ -101,6 +103,29 @@ async def test_the_runs_of_a_group_become_their_mean_with_a_band(runs: Path) -> 
         assert mean == pytest.approx(sum(values) / 3, abs=0.02)
         await press(pilot, "b")
         await until(pilot, lambda: not screen.tab.charts[0].plot.curves[0].band)
+
+
+async def test_runs_of_different_times_have_a_mean_over_their_own_time_and_no_marks_of_one(runs: Path) -> None:
+    group(runs)
+    async with opened(runs) as (pilot, screen):
+        await drawn(pilot, screen)
+        await press(pilot, "x", "x")
+        await until(pilot, lambda: screen.tab.charts[0].plot.x_axis is XAxis.WALL)
+        await press(pilot, "b")
+        await until(pilot, lambda: screen.tab.charts[0].plot.curves[0].band)
+        await drawn(pilot, screen)
+        plot = screen.tab.charts[0].plot
+        assert plot.x_axis is XAxis.TIME
+        assert not plot.tracks
+        assert not plot.marks
+        for curve in plot.curves:
+            points = curve.source.points(xmap=curve.xmap(XAxis.TIME))
+            spread = points.high - points.low
+            assert bool((spread[np.isfinite(points.last)] >= 0).all()), "all runs count at every place"
+            assert len(curve.source.members) == 3
+        for _ in range(6):
+            await press(pilot, "x")
+            assert screen.tab.charts[0].plot.x_axis is not XAxis.WALL
 
 
 async def test_a_run_that_stands_alone_says_what_makes_a_group(runs: Path) -> None:

@@ -60,9 +60,15 @@ class Sources:
         return cls(snapshot, store.caches, store.group, members)
 
 
-def axis_of(view: CurveView, snapshot: RunSnapshot) -> XAxis:
-    """The axis that can be drawn: steps where what was asked for was not logged."""
+def axis_of(view: CurveView, snapshot: RunSnapshot, *, means: bool = False) -> XAxis:
+    """The axis that can be drawn: steps where what was asked for was not logged.
+
+    Args:
+        means: several runs are drawn as their mean: by the clock they have no place in common.
+    """
     names = snapshot.series
+    if means and view.axis is XAxis.WALL:
+        return XAxis.TIME
     missing = {
         XAxis.EPOCH: "epoch" not in names and not snapshot.state.epoch,
         XAxis.SAMPLES: "samples" not in names,
@@ -152,9 +158,11 @@ def _mean(name: str, panel: Panel, view: CurveView, sources: Sources, group: Gro
 
 def _member(run_id: str, name: str, view: CurveView, group: GroupSeries) -> Curve:
     state = group.runs[run_id].state
+    firsts = (cache.first_time for (run, _), cache in list(group.caches.items()) if run == run_id)
     return Curve(
         run_id,
         group.caches[run_id, name],
+        start=min(filter(None, firsts), default=None),
         epochs=group.caches.get((run_id, "epoch")),
         steps_per_epoch=state.step / state.epoch if state.epoch else None,
         by=group.caches.get((run_id, along(view))),
@@ -165,8 +173,11 @@ def _member(run_id: str, name: str, view: CurveView, group: GroupSeries) -> Curv
 
 
 def marks_of(panel: Panel, view: CurveView, sources: Sources) -> tuple[Mark, ...]:
-    """Where the run was resumed, and the best value, where its metric is drawn."""
-    marks, snapshot = [], sources.snapshot
+    """Where the run was resumed, and the best value, where its metric is drawn; a mean is of no one run."""
+    marks: list[Mark] = []
+    snapshot = sources.snapshot
+    if sources.members:
+        return ()
     if "resumed" not in view.hidden_marks:
         marks += [Mark(step, label="resumed", color="muted", time=at) for step, at in snapshot.resumes[-20:]]
         if snapshot.joint is not None:
@@ -175,8 +186,7 @@ def marks_of(panel: Panel, view: CurveView, sources: Sources) -> tuple[Mark, ...
     if best is not None and best[0] in panel.series and best[3] and "best" not in view.hidden_marks:
         name, value, _, step = best
         at = _time_at(sources, name, step)
-        if not sources.members:
-            marks.append(Mark(step, value, number(value), symbol("star"), time=at, curve=panel.series.index(name)))
+        marks.append(Mark(step, value, number(value), symbol("star"), time=at, curve=panel.series.index(name)))
     return tuple(marks)
 
 
@@ -186,8 +196,11 @@ def _time_at(sources: Sources, name: str, step: int) -> float:
 
 
 def tracks_of(view: CurveView, sources: Sources) -> tuple[Track, ...]:
-    """What happened along the run, for the axes of all panels."""
-    tracks, snapshot = [], sources.snapshot
+    """What happened along the run, for the axes of all panels; along a mean nothing did."""
+    tracks: list[Track] = []
+    snapshot = sources.snapshot
+    if sources.members:
+        return ()
     for kind, (sign, plain, ink) in SYMBOLS.items():
         if kind in view.hidden_marks:
             continue

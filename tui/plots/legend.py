@@ -154,7 +154,9 @@ def _value(plot: Plot, curve: Curve) -> str:
     """The curve's value, with the deviation around a mean."""
     deviation = getattr(curve.source, "deviation_at", None) if curve.band else None
     spread = deviation(plot.cursor, curve.xmap(plot.x_axis)) if deviation is not None else None
-    return _mean(plot, curve) + (f"{'+-' if plot.ascii_only else '±'}{short(spread)}" if spread is not None else "")
+    if spread is None or not math.isfinite(spread):  # of one run alone there is none
+        return _mean(plot, curve)
+    return f"{_mean(plot, curve)}{'+-' if plot.ascii_only else '±'}{short(spread)}"
 
 
 def _mean(plot: Plot, curve: Curve) -> str:

@@ -81,6 +81,11 @@ class CurveChoices(RunTab):
         """Say what a key did."""
         self.app.notify(words, timeout=2)
 
+    @property
+    def axis(self) -> XAxis:
+        """The axis that is drawn."""
+        return axis_of(self.view, self.snapshot, means=bool(self.members))
+
     # dialogs
 
     def action_panels(self) -> None:
@@ -165,7 +170,7 @@ class CurveChoices(RunTab):
         title = self.marked if self.marked in titles else titles[0]
         x = self.window.x if self.window.x is not None else (None, None)
         now = Limits(*x, *self.view.y.get(title, (None, None)))
-        axis = axis_of(self.view, self.snapshot)
+        axis = self.axis
 
         def typed(limits: Limits | None) -> None:
             if limits is not None:

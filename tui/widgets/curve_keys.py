@@ -99,7 +99,8 @@ class CurveKeys(CurveChoices, can_focus=True):
 
     def action_axis(self) -> None:
         """The next axis that the run has."""
-        axes = [axis for axis in _AXES if axis is not XAxis.SAMPLES or "samples" in self.snapshot.series]
+        missing = {XAxis.SAMPLES: "samples" not in self.snapshot.series, XAxis.WALL: bool(self.members)}
+        axes = [axis for axis in _AXES if not missing.get(axis)]
         at = axes.index(self.view.axis) if self.view.axis in axes else -1
         self.set_axis(axes[(at + 1) % len(axes)])
 
@@ -108,6 +109,7 @@ class CurveKeys(CurveChoices, can_focus=True):
         self.view.axis, self.view.metric, self.view.x = axis, metric, (None, None)
         self.window, self.cursor = ALL, None
         self.changed()
+        axis = self.axis if axis is XAxis.WALL else axis
         self.say(f"x axis: {metric or AXIS_WORDS.get(axis, axis.value)}")
 
     def action_log(self) -> None:

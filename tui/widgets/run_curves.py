@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from tui.curve_parts import (
     Sources,
     along,
-    axis_of,
     baselines_of,
     curves_of,
     happened_at,
@@ -115,7 +114,7 @@ class CurvesTab(CurveKeys):
     def _dress(self, snapshot: RunSnapshot) -> None:
         """Give the charts their curves, marks and baselines."""
         view, sources = self.view, Sources.of(snapshot, self.store, self.members)
-        axis, tracks = axis_of(view, snapshot), tracks_of(view, sources)
+        axis, tracks = self.axis, tracks_of(view, sources)
         for chart, panel in zip(self.grid.charts, self.grid.shown, strict=False):
             marks = marks_of(panel, view, sources)
             chart.change(
@@ -207,7 +206,7 @@ class CurvesTab(CurveKeys):
         if self.members:
             words.append(f"mean and deviation of {len(self.members)} runs")
         if self.window.x is not None:
-            axis = axis_of(self.view, self.snapshot)
+            axis = self.axis
             low, high = self.window.x
             first = place_words(axis, self.view.metric, low)
             words.append(f"{first} to {place_words(axis, self.view.metric, high, bare=True)}, 0 shows all")

@@ -244,6 +244,15 @@ async def test_notes_are_shown_and_edited_outside(runs: Path, monkeypatch: pytes
         assert edited == [(["ed"], runs / "e0001" / "notes.md")]
 
 
+async def test_a_search_begins_anew_whatever_was_typed_before(runs: Path) -> None:
+    (runs / "e0001" / "log.txt").write_text("".join(f"line{i}\n" for i in range(2000)))
+    async with opened(runs) as (pilot, screen):
+        await press(pilot, "6", "slash", *"nothing", "escape", "slash", *"line7", "enter")
+        await until(pilot, lambda: " line7: n next" in screen.tab.status.text())
+        await press(pilot, "slash", *"line9", "enter")
+        await until(pilot, lambda: " line9: n next" in screen.tab.status.text())
+
+
 async def test_the_log_follows_searches_and_goes_to_its_ends(runs: Path) -> None:
     paths = live(runs / "e0001")
     paths.log.write_text("".join(f"line {n}\n" for n in range(5_000)) + "Needle here\n" + "hay\n" * 500)

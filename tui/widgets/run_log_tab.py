@@ -88,7 +88,7 @@ class LogTab(RunTab):
         """The log, its status, and the line to search with."""
         self.view = LogView(self.store.paths.log)
         self.status = LogStatus(self.view)
-        self.input = LineInput(placeholder="search")
+        self.input = LineInput(placeholder="search the whole log: enter finds, escape closes")
         yield self.view
         yield self.input
         yield self.status
@@ -116,7 +116,9 @@ class LogTab(RunTab):
         self.status.look()
 
     def action_search(self) -> None:
-        """Open the line to search with."""
+        """Open the line to search with; what was searched for last is marked, so that typing replaces it."""
+        self.input.value = self._term
+        self.input.select_all()
         self.input.add_class("-shown")
         self.input.focus()
 

@@ -74,6 +74,31 @@ async def test_words_that_match_nothing_say_so_and_escape_brings_all_back(runs: 
         await until(pilot, lambda: pilot.app.screen is not screen)
 
 
+async def test_series_that_stand_in_no_panel_are_told_of_and_words_that_match_none_in_the_middle(runs: Path) -> None:
+    with SeriesWriter(RunPaths(runs / "e0001").series) as writer:
+        writer.log(1, {f"layer{i:03}/norm": float(i) for i in range(40)})
+    async with opened(runs) as (pilot, screen):
+        await seen(pilot, "41 more series: / or +")  # macro F1 too
+        await press(pilot, "slash", *"nosuch")
+        await seen(pilot, "No series has “nosuch” in its name: esc shows all")
+        await press(pilot, "escape")
+        await until(pilot, lambda: titles(screen) == ["loss", "accuracy", "learning rate"])
+        await seen(pilot, "learning rate")
+        assert "nosuch" not in screen_text(pilot)
+
+
+async def test_what_was_set_long_ago_is_said_below_the_curves(runs: Path) -> None:
+    async with opened(runs) as (pilot, screen):
+        await drawn(pilot, screen)
+        assert not screen.tab.line.plain
+        await press(pilot, "s", "L", "o")
+        await until(pilot, lambda: screen.tab.line.plain == "EMA 0.9   log y   with outliers")
+    async with opened(runs) as (pilot, screen):
+        await until(pilot, lambda: screen.tab.line.plain == "EMA 0.9   log y   with outliers")
+        await press(pilot, "comma")
+        await until(pilot, lambda: screen.tab.line.plain.startswith("epoch "))
+
+
 async def test_any_metrics_share_a_panel_of_ones_own(runs: Path) -> None:
     async with opened(runs, size=(160, 48)) as (pilot, screen):
         await seen(pilot, "learning rate")

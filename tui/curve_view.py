@@ -75,6 +75,13 @@ class CurveView(msgspec.Struct, kw_only=True, omit_defaults=True):
         at = amounts.index(self.smooth) if self.smooth in amounts else 0
         return amounts[(at + 1) % len(amounts)]
 
+    def words(self) -> list[str]:
+        """How the curves are drawn otherwise than at first: what was remembered is not found out by looking."""
+        words = [] if self.smooth == CurveView().smooth else [smoothing_words(self.smooth)]
+        logarithmic = [name for name, on in (("y", self.log_y), ("x", self.log_x)) if on]
+        words += [f"log {' and '.join(logarithmic)}"] if logarithmic else []
+        return [*words, *([] if self.clip else ["with outliers"])]
+
     def sound(self) -> bool:
         """Whether the numbers are such that something can be drawn; a file may hold anything."""
         limits = [self.x, *self.y.values()]

@@ -29,6 +29,9 @@ from tui.widgets.filter_bar import FilterBar
 from tui.widgets.run_waiting import Waiting, waiting_words
 from tui.xaxis import XAxis
 
+MANY_UNSEEN = 8
+"""So many series that stand in no panel are told of."""
+
 
 def monitor_of(snapshot: RunSnapshot) -> str:
     """The metric that decides which checkpoint is the best."""
@@ -105,10 +108,12 @@ class CurvesTab(CurveKeys):
         self.tell()
 
     def _say_waiting(self, snapshot: RunSnapshot, points: bool) -> None:
-        waits = not points and not self.filter
+        waits = not points and not (self.filter and self._panels)
         self.set_class(waits, "-waiting")
         self.waiting.set_class(waits, "-shown")
-        if waits:
+        if waits and self.filter:
+            self.waiting.say(f"No series has “{safe(self.filter, 40)}” in its name: esc shows all again.")
+        elif waits:
             self.waiting.say(*waiting_words(snapshot, self.nothing, bool(self._panels)))
 
     def _dress(self, snapshot: RunSnapshot) -> None:
@@ -202,7 +207,7 @@ class CurvesTab(CurveKeys):
         return words + happened_at(chart.plot, self.cursor, chart.size.width)
 
     def _sight_words(self) -> list[str]:
-        words = []
+        words = self.view.words() if self.cursor is None else []
         if self.members:
             words.append(f"mean and deviation of {len(self.members)} runs")
         if self.window.x is not None:
@@ -214,11 +219,18 @@ class CurvesTab(CurveKeys):
             words.append(f"y limits in {safe(', '.join(sorted(self.view.y)), 40)}, 0 shows all")
         if self.filter:
             words.append(f"{number(float(len(self._panels)), 0)} panels match “{safe(self.filter, 20)}”")
+        elif self._unseen() > MANY_UNSEEN:
+            words.append(f"{self._unseen():,} more series: / or +")
         if len(self.grid.pages) > 1 and self.full is None:
             words.append(f"page {self.page + 1} of {len(self.grid.pages)}: pgup pgdn")
         elif self.full is not None and len(self._panels) > 1:
             words.append(f"panel {self.full + 1} of {len(self._panels)}: p P")
         return words
+
+    def _unseen(self) -> int:
+        """How many series of the training itself are in no panel."""
+        seen = {name for panel in self._panels for name in panel.series}
+        return sum(name not in seen and not name.startswith(("time/", "system/")) for name in self.names(self.snapshot))
 
 
 def _span(chart: Chart) -> Range | None:

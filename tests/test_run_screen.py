@@ -248,9 +248,9 @@ async def test_a_search_begins_anew_whatever_was_typed_before(runs: Path) -> Non
     (runs / "e0001" / "log.txt").write_text("".join(f"line{i}\n" for i in range(2000)))
     async with opened(runs) as (pilot, screen):
         await press(pilot, "6", "slash", *"nothing", "escape", "slash", *"line7", "enter")
-        await until(pilot, lambda: " line7: n next" in screen.tab.status.text())
+        await until(pilot, lambda: "· line7: " in screen.tab.status.text())
         await press(pilot, "slash", *"line9", "enter")
-        await until(pilot, lambda: " line9: n next" in screen.tab.status.text())
+        await until(pilot, lambda: "· line9: " in screen.tab.status.text())
 
 
 async def test_the_log_follows_searches_and_goes_to_its_ends(runs: Path) -> None:

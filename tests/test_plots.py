@@ -356,6 +356,12 @@ def test_a_long_title_leaves_room_for_the_value() -> None:
     assert "grad_norm" in row
 
 
+@pytest.mark.parametrize("width", [24, 27, 34, 55])
+def test_the_axis_of_x_has_two_labels_also_where_it_is_narrow(width: int) -> None:
+    labels = rows_of(Plot(curves=[Curve("a", FixedSeries(range(500), range(500)))]), width, 12)[-1].split()
+    assert len(labels) > 2, labels
+
+
 def test_the_crosshair_is_seen_over_raw_values() -> None:
     rng = np.random.default_rng(0)
     values = rng.random(4000)

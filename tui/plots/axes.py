@@ -41,20 +41,33 @@ def draw_x_axis(area: Area) -> None:
         if area.left:
             canvas.text(area.left - 1, area.axis_row, area.pick("╰", "+"), line)
     name = safe(area.plot.x_name or area.plot.x_axis.value, max(8, canvas.width // 3))
-    room = canvas.width - len(name) - 1
-    free = area.left - 3 if area.left else 0
-    for value, label in zip(*area.x_ticks(), strict=True):
-        column = area.column(value)
-        if column < 0:
-            continue
-        x = max(0, min(area.left + column - (len(label) - 1) // 2, canvas.width - len(label)))
-        if x < free or x + len(label) >= room:
-            continue
+    for column, x, label in _x_labels(area, canvas.width - len(name) - 1):
         if area.axis_row is not None:
             canvas.text(area.left + column, area.axis_row, area.pick("┬", "+"), line)
         canvas.text(x, area.label_row, label, ink)
-        free = x + len(label) + 2
     canvas.text(max(0, canvas.width - len(name)), area.label_row, fit(name, canvas.width), ink)
+
+
+def _x_labels(area: Area, room: int) -> list[tuple[int, int, str]]:
+    """The ticks with room for a label: column, where it begins, the label; finer ones where one tick alone has it."""
+    found: list[tuple[int, int, str]] = []
+    for finer in (1, 2, 3):
+        found = _with_room(area, finer, room)
+        if len(found) > 1:
+            break
+    return found
+
+
+def _with_room(area: Area, finer: int, room: int) -> list[tuple[int, int, str]]:
+    found = []
+    free = area.left - 3 if area.left else 0
+    for value, label in zip(*area.x_ticks(finer), strict=True):
+        column = area.column(value)
+        x = max(0, min(area.left + column - (len(label) - 1) // 2, area.canvas.width - len(label)))
+        if column >= 0 and x >= free and x + len(label) < room:
+            found.append((column, x, label))
+            free = x + len(label) + 2
+    return found
 
 
 def draw_tracks(area: Area) -> None:

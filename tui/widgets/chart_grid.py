@@ -107,7 +107,7 @@ class ChartGrid(Container):
     def _title_room(self) -> int:
         """Cells of a title: in a frame all but its corners, else what the value of a curve leaves."""
         cells = self._width // max(1, self._columns) - 1
-        return max(8, cells - (6 if self.has_class("-framed") else VALUE + 8))
+        return max(8, cells - (6 if self.has_class("-framed") else VALUE + 7))
 
     @property
     def in_sight(self) -> list[Chart]:

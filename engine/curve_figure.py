@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.curve_sheet import Sheet, SheetCurve, SheetMark, SheetPanel
+from engine.curve_sheet import Sheet, SheetBaseline, SheetCurve, SheetMark, SheetPanel
 from engine.curve_table import Lines, mean_of
 from engine.curves import positions, read_measured, thin
 from engine.figures import new_figure, plain, save_figure
@@ -44,14 +44,21 @@ def draw_sheet(sheet: Sheet, lines: Lines, path: Path, *, svg: bool) -> None:
     rows = math.ceil(len(sheet.panels) / columns)
     figure = new_figure(min(40.0, 6.0 * columns + 1.0), min(40.0, 3.6 * rows + 0.4))
     for number, panel in enumerate(sheet.panels, 1):
-        _draw_panel(figure.add_subplot(rows, columns, number), panel, sheet, lines)
+        place = (rows, columns, number) if not _alone(number, columns, sheet) else (rows, 1, rows)
+        _draw_panel(figure.add_subplot(*place), panel, sheet, lines)
     if sheet.title:
         figure.suptitle(plain(sheet.title, 120), fontsize=10)
     save_figure(figure, path, svg=svg, replace=False)
 
 
+def _alone(number: int, columns: int, sheet: Sheet) -> bool:
+    """Whether a panel has the last one of two columns to itself; it takes both, as on screen."""
+    return columns == 2 and number == len(sheet.panels) and number % columns == 1
+
+
 def _draw_panel(axes: Any, panel: SheetPanel, sheet: Sheet, lines: Lines) -> None:
     ranges = [_draw_curve(axes, curve, sheet, lines) for curve in panel.curves]
+    ranges += [_draw_baseline(axes, baseline, sheet) for baseline in panel.baselines if any(ranges)]
     axes.set_title(plain(panel.title, 60), fontsize=10)
     axes.set_xlabel(plain({"time": "seconds", "wall": "Unix time"}.get(sheet.axis, sheet.axis), 60))
     axes.grid(visible=True, color="#e4e4e4", linewidth=0.8)
@@ -84,6 +91,15 @@ def _draw_curve(axes: Any, curve: SheetCurve, sheet: Sheet, lines: Lines) -> tup
         raw = _draw_line(axes, sheet, found.x, found.value, color=colour, linewidth=0.8, alpha=0.3)
     drawn = _draw_line(axes, sheet, found.x, found.smooth, color=colour, linewidth=1.6, label=label)
     return _both(raw, drawn)
+
+
+def _draw_baseline(axes: Any, baseline: SheetBaseline, sheet: Sheet) -> tuple[float, float] | None:
+    """A dotted line; the range of y holds it where all of x is in sight."""
+    if not math.isfinite(baseline.value):
+        return None
+    label = plain(baseline.label) or None
+    axes.axhline(baseline.value, color="#555d68", linestyle=":", linewidth=1.0, label=label, zorder=1)
+    return (baseline.value, baseline.value) if sheet.x == (None, None) else None
 
 
 def _both(one: tuple[float, float] | None, other: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -37,6 +37,13 @@ class SheetMark(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str = ""
 
 
+class SheetBaseline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A horizontal line, such as what always answering the most frequent class scores."""
+
+    value: float
+    label: str = ""
+
+
 class SheetPanel(msgspec.Struct, frozen=True, omit_defaults=True):
     """One panel."""
 
@@ -45,6 +52,7 @@ class SheetPanel(msgspec.Struct, frozen=True, omit_defaults=True):
     log_y: bool = False
     y: tuple[float, float] | None = None
     marks: tuple[SheetMark, ...] = ()
+    baselines: tuple[SheetBaseline, ...] = ()
 
 
 class Sheet(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmarks.make_runs import Maker
-from engine.curve_sheet import Sheet, SheetCurve, SheetMark, SheetPanel
+from engine.curve_sheet import Sheet, SheetBaseline, SheetCurve, SheetMark, SheetPanel
 from engine.curves import Curve, pauses, positions
 from engine.events import append_event
 from engine.jsonio import write_json
@@ -106,6 +107,22 @@ def test_a_view_is_drawn_as_it_says(world: Path) -> None:
         done = run_engine("plot", "e0001", "--view", "view.json", "--svg", f"{number}.svg", cwd=world)
         assert done.returncode == 0, done.stderr
         assert "\x1b" not in (world / f"{number}.svg").read_text()
+
+
+def test_a_panel_alone_in_the_last_row_takes_all_of_it_and_baselines_are_drawn(world: Path) -> None:
+    curves = (SheetCurve("val/accuracy", ("e0001",)),)
+    panels = [SheetPanel(title, curves, baselines=(SheetBaseline(0.104, "majority 0.104"),)) for title in "abc"]
+    write_json(world / "view.json", Sheet(tuple(panels), columns=2))
+    assert run_engine("plot", "e0001", "--view", "view.json", "--svg", "a.svg", cwd=world).returncode == 0
+    text = (world / "a.svg").read_text()
+    assert text.count("majority 0.104") == 3
+    widths = []
+    for name in ("axes_1", "axes_3"):
+        ground = re.search(rf'id="{name}".*?<path d="([^"]+)"', text, re.DOTALL)
+        assert ground is not None
+        places = [float(x) for x in re.findall(r"[ML] ([\d.]+) ", ground[1])]
+        widths.append(max(places) - min(places))
+    assert widths[1] > 1.8 * widths[0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from engine.records import RunPaths
 from engine.series import SeriesWriter
 from tests.run_world import drawn, opened, runs
 from tests.tui_world import press, screen_text, seen, until
+from tui.curve_export import figure_of
 from tui.xaxis import XAxis
 
 __all__ = ["runs"]
@@ -73,6 +74,14 @@ async def test_what_is_in_sight_is_written_beside_the_run(runs: Path, key: str, 
     if kind == "csv":
         epochs = [float(line.split(",")[5]) for line in content.decode().splitlines()[1:]]
         assert min(epochs) >= 5.0, "only what was in sight"
+
+
+async def test_the_sheet_that_is_written_holds_the_baseline_that_is_seen(runs: Path) -> None:
+    async with opened(runs) as (pilot, screen):
+        await drawn(pilot, screen)
+        tab = screen.tab
+        sheet = figure_of(tab.view, tab.snapshot, tab.grid, tab.window, means=False)
+        assert [bool(panel.baselines) for panel in sheet.panels] == [False, True, False]
 
 
 def group(runs: Path, count: int = 3) -> None:

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from engine.curve_sheet import Sheet, SheetCurve, SheetMark, SheetPanel
+from engine.curve_sheet import Sheet, SheetBaseline, SheetCurve, SheetMark, SheetPanel
 from engine.jsonio import write_json
 from engine.records import RunPaths
 from tui.data_reader import engine_command, engine_environment
@@ -69,7 +69,8 @@ def _panel(chart: Chart, panel: Panel, run_id: str) -> SheetPanel:
         for mark in plot.marks
         if mark.value is not None
     ]
-    return SheetPanel(panel.title, curves, plot.log_y, plot.fixed_y, tuple(marks))
+    baselines = tuple(SheetBaseline(baseline.value, baseline.label) for baseline in plot.baselines)
+    return SheetPanel(panel.title, curves, plot.log_y, plot.fixed_y, tuple(marks), baselines)
 
 
 def _curve(plot: Plot, curve: Curve, place: int, run_id: str) -> SheetCurve:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -354,6 +355,15 @@ def test_a_long_title_leaves_room_for_the_value() -> None:
     row = rows_of(plot_of([0.25, 0.5], title=title), 27, 8)[0]
     assert "0.5000" in row
     assert "grad_norm" in row
+
+
+def test_labels_at_the_ends_are_not_written_over_one_another() -> None:
+    rng = np.random.default_rng(1)
+    curves = [Curve(name, FixedSeries(range(300), rng.random(300) + 0.02 * n)) for n, name in enumerate("ab")]
+    curves = [replace(curve, label=label) for curve, label in zip(curves, ("validation", "test"), strict=True)]
+    text = "\n".join(rows_of(Plot(curves=curves, label_ends=True, smooth=0.99), 60, 14)[1:])
+    assert "validation" in text
+    assert "test" in text
 
 
 @pytest.mark.parametrize("width", [24, 27, 34, 55])

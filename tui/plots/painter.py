@@ -17,6 +17,9 @@ from tui.plots.shapes import Shape, Trace, linear, scaled
 from tui.plots.spec import ASCII_SYMBOLS, Mark, Plot
 from tui.text import fit, safe
 
+LABELLED = 100
+"""Cells of curves that one of a label counts as much as."""
+
 
 class Painter:
     """Draws one plot whose ranges are known."""
@@ -32,7 +35,7 @@ class Painter:
         area, inner, plot = self.area, self.inner, self.plot
         if area.known and inner.width and inner.height:
             self._curves()
-        self.covered = inner.glyph != SPACE
+        self.covered = (inner.glyph != SPACE).astype(np.int64)
         self.faint = np.isin(inner.ink, [plot.curve_ink(index, "dim") for index in range(len(plot.curves))])
         self._bad_values()
         self._baselines()
@@ -106,14 +109,14 @@ class Painter:
                 self._label(places, label, self.plot.ink(baseline.color))
 
     def _label(self, places: Iterable[tuple[int, int]], label: str, ink: int) -> None:
-        """Put a label at that one of `places` (row, column) where it hides least of the curves."""
+        """Put a label at that one of `places` (row, column) where it hides least, and rather curves than labels."""
         cells = cell_len(label)
         inside = [(row, max(0, min(x, self.inner.width - cells))) for row, x in places if 0 <= row < self.area.rows]
         if not inside:
             return
         row, x = min(inside, key=lambda at: int(self.covered[at[0], max(0, at[1] - 1) : at[1] + cells + 1].sum()))
         self.inner.text(x, row, label, ink)
-        self.covered[row, x : x + cells] = True
+        self.covered[row, x : x + cells] = LABELLED
 
     def _marks(self) -> None:
         for mark in self.plot.marks:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.events import MouseMove, MouseScrollDown, MouseScrollUp
 
+from benchmarks.make_runs import Maker
 from engine.events import append_event
 from engine.records import RunPaths
 from engine.runs import load_run, write_state
 from engine.series import SeriesWriter
 from tests.run_world import drawn, live, opened, runs
 from tests.tui_world import press, screen_text, seen, until
+from tui.plots.shapes import shape_of
 from tui.run_series import MOST_SERIES
 
 __all__ = ["runs"]
@@ -173,6 +176,17 @@ async def test_smoothing_goes_by_weight_or_by_window(runs: Path) -> None:
         assert screen.tab.charts[0].plot.smooth == 0.0
         await press(pilot, "w")
         assert screen.tab.charts[0].plot.smooth == 0.9
+
+
+async def test_evaluations_are_smoothed_where_they_are_very_many(runs: Path) -> None:
+    Maker(runs, 400, seed=2).make(2, time.time() - 300, end="finished", experiment="digits-mlp")
+    for run_id, smoothed in (("e0001", False), ("e0002", True)):
+        async with opened(runs, run_id) as (pilot, screen):
+            await drawn(pilot, screen)
+            plot = screen.tab.charts[0].plot
+            shapes = {curve.series: shape_of(plot, curve, plot.view.shown[0]) for curve in plot.curves}
+            assert shapes["train/loss"].raw is not None
+            assert (shapes["val/loss"].raw is not None) is smoothed
 
 
 # what is in sight

@@ -27,6 +27,8 @@ _COLORS = {"train": "curve-0", "val": "curve-1", "test": "curve-2", "train_split
 _NAMES = {"train": "train", "val": "validation", "test": "test", "train_split": "train split"}
 _MORE_COLORS = ("curve-1", "curve-3", "curve-4", "curve-6", "curve-7")
 """Of several validation sets."""
+MANY_EVALUATIONS = 200
+"""Of so many each is no longer looked at by itself: they are smoothed as steps are."""
 SYMBOLS = {
     "checkpoint": ("◆", "o", "success"),
     "lr": ("▾", "v", "accent"),
@@ -126,10 +128,10 @@ def curves_of(panel: Panel, view: CurveView, sources: Sources) -> tuple[Curve, .
     return tuple(_curve(name, cache, panel, view, sources) for name, cache in found if cache is not None)
 
 
-def _smooths(name: str) -> bool:
-    """Whether a series is measured at every step, and smoothed; evaluations are drawn as they are."""
+def _smooths(name: str, count: int) -> bool:
+    """Whether a series is smoothed: what is measured at every step; evaluations where they are very many."""
     split = parted(name)[0]
-    return split == "train" or (not split and "/" in name)
+    return split == "train" or (not split and "/" in name) or (bool(split) and count > MANY_EVALUATIONS)
 
 
 def _curve(name: str, cache: SeriesCache, panel: Panel, view: CurveView, sources: Sources) -> Curve:
@@ -138,7 +140,7 @@ def _curve(name: str, cache: SeriesCache, panel: Panel, view: CurveView, sources
         safe(label(name, panel)),
         cache,
         color(name, panel),
-        smooth=None if _smooths(name) else 0.0,
+        smooth=None if _smooths(name, cache.count) else 0.0,
         start=min((first for known in list(caches.values()) if (first := known.first_time)), default=None),
         epochs=caches.get("epoch"),
         steps_per_epoch=state.step / state.epoch if state.epoch else None,
@@ -152,7 +154,8 @@ def _mean(name: str, panel: Panel, view: CurveView, sources: Sources, group: Gro
     members = [_member(run_id, name, view, group) for run_id in sources.members if (run_id, name) in group.caches]
     if not members:
         return None
-    mean = band(safe(label(name, panel)), members, color(name, panel), view.smooth if _smooths(name) else 0.0)
+    most = max(member.source.count for member in members)
+    mean = band(safe(label(name, panel)), members, color(name, panel), view.smooth if _smooths(name, most) else 0.0)
     return replace(mean, series=name)
 
 

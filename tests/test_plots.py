@@ -188,6 +188,8 @@ def test_log_and_time_ticks() -> None:
     places, step = ticks.wall_ticks(1.7e9, 1.7e9 + 3600, 4)
     assert step == 900
     assert all(label.endswith(("00", "15", "30", "45")) for label in ticks.wall_labels(places, step))
+    labels = ticks.wall_labels(*ticks.wall_ticks(1.7e9, 1.7e9 + 4, 9))
+    assert len(labels) == len(set(labels)) == 5
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.5516, 0.5524), (0.0019975, 0.0020005), (1998.0, 2003.0), (3e5, 3.0004e5)])

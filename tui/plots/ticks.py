@@ -138,8 +138,8 @@ def _duration(seconds: float, step: float) -> str:
 
 
 def wall_ticks(low: float, high: float, count: int) -> tuple[list[float], float]:
-    """Ticks at round local times between two Unix times, and their step in seconds."""
-    step = clock_step(high - low, count)
+    """Ticks at round local times between two Unix times, and their step in seconds: whole ones, as labels tell."""
+    step = max(1.0, clock_step(high - low, count))
     try:
         offset = float(clock.localtime(low).tm_gmtoff)
     except (OverflowError, ValueError, OSError):

@@ -47,7 +47,8 @@ def notice(row: Row) -> Notice:
     name = row.name or row.experiment
     values = {"metrics": row.metrics, "cause": row.cause, "cause_kind": row.cause_kind, "seconds": row.seconds,
               "best": row.best, "monitor": row.monitor, "host": row.host}  # fmt: skip
-    return Notice(row.run, row.experiment, row.state, f"{row.run} {name} {row.state}", _text(row), values)
+    title = printable(f"{row.run} {name} {row.state}")  # where it is read nobody escapes it
+    return Notice(row.run, row.experiment, row.state, title, printable(_text(row)), values)
 
 
 def notice_of(run: Run) -> Notice:
@@ -69,7 +70,7 @@ def _text(row: Row) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
@@ -123,10 +124,11 @@ def _to_ntfy(topic: str, told: Notice) -> None:
 
 
 def _to_webhook(url: str, told: Notice) -> None:
+    """In words for chats, in values for programs; `@everyone` in a name calls nobody (Discord's `allowed_mentions`)."""
     check_url(url, "notify.webhook")
     words = f"{told.title}: {told.text}" if told.text else told.title
     content = {"run": told.run, "experiment": told.experiment, "state": told.state, "title": told.title,
-               "text": words, "content": words, **told.values}  # fmt: skip
+               "text": words, "content": words, "allowed_mentions": {"parse": []}, **told.values}  # fmt: skip
     _post(url, content)
 
 

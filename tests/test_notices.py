@@ -83,6 +83,17 @@ def test_what_is_said_of_an_end() -> None:
     assert good.title == "e0007 digits finished"
     assert good.text == "best val/accuracy 0.91 at epoch 4, 12 min"
     assert (bad.text, bad.bad) == ("out of memory, 12 min", True)
+    assert notice(told(seconds=0.146)).text.endswith(", 0.1 s")
+
+
+def test_what_is_said_acts_nowhere(listener: Listener) -> None:
+    row = told(name="\x1b]0;evil\x07 @everyone", state="failed", cause="\x1b[31mred\u202e", best=None)
+    post(notice(row), Notify(webhook=listener.url, ntfy=f"{listener.url}/topic"))
+    (_, topic), (_, hook) = listener.taken
+    said = [topic["title"], topic["message"], hook["title"], hook["text"], hook["content"]]
+    assert all(words.isprintable() for words in said), said
+    assert topic["message"].startswith("\\x1b[31mred")
+    assert hook["allowed_mentions"] == {"parse": []}
 
 
 def test_a_webhook_and_a_topic_get_what_they_understand(listener: Listener) -> None:

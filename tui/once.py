@@ -283,8 +283,9 @@ def _prepare() -> None:
 def _print(told: Any, as_json: bool) -> None:
     if as_json:
         from engine.jsonio import encode
+        from engine.text import escaped_json
 
-        sys.stdout.write(encode(told).decode() + "\n")
+        sys.stdout.write(escaped_json(encode(told).decode()) + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in told)
     sys.stdout.flush()

@@ -17,12 +17,12 @@ import pytest
 from engine import preferences
 from engine.errors import EngineError, SettingsError, UsageError
 from engine.escapes import clipboard, desktop_notice, outside
-from engine.launch import stop, wait
+from engine.launch import LaunchRequest, stop, wait
 from engine.notices import notice, post, supervisor_tells, ways_for
 from engine.preferences import Notify
 from engine.processes import is_process
 from engine.rows import Row
-from engine.runs import load_run
+from engine.runs import RunPaths, RunsFolder, load_run
 from tests.cli_world import make_world
 from tests.helpers import run_engine, wait_until
 from tests.stand_in.running import Runner, runner
@@ -158,9 +158,12 @@ def test_a_launch_from_the_screen_has_the_supervisor_tell(
     file = store.snapshot.file
     assert file is not None
     asked: list[str | None] = []
-    monkeypatch.setattr(
-        "engine.launch.launch", lambda runs, request: [asked.append(request.notify), runs.paths("e0002")][1]
-    )
+
+    def launched(runs: RunsFolder, request: LaunchRequest) -> RunPaths:
+        asked.append(request.notify)
+        return runs.paths("e0002")
+
+    monkeypatch.setattr("engine.launch.launch", launched)
     carry_out(store, file, Order("digits-mlp"))
     set_up(webhook=listener.url)
     carry_out(store, file, Order("digits-mlp"))

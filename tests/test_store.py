@@ -79,6 +79,18 @@ def test_experiments_stand_in_file_order_with_their_runs_and_their_best(store: S
     assert not entries["moons-mlp"].problem
 
 
+def test_all_mistakes_of_a_broken_experiment_are_found(tmp_path: Path) -> None:
+    broken = EXPERIMENTS.replace("train = { epochs = 1 }", "train = { epochs = -1 }", 1)
+    (tmp_path / "experiments.toml").write_text(broken)
+    store = Store(tmp_path / "runs", None, cwd=tmp_path)
+    file = store.load().file
+    assert file is not None
+    assert [problem.line for problem in file.problems] == [12]
+    assert list(store.check_experiments())[-1]
+    assert [problem.line for problem in store.snapshot.faults["broken"]] == [11]
+    assert "did you mean" in (store.snapshot.faults["broken"][0].hint or "")
+
+
 def test_a_changed_file_is_read_again_and_a_broken_one_is_told_of(store: Store, world: Path) -> None:
     store.load()
     assert not store.refresh_file()

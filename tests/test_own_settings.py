@@ -186,6 +186,14 @@ async def test_the_palette_is_quick_and_takes_slips(world: Path) -> None:
             assert any(str(text).startswith(wanted) for text in texts), (query, texts)
 
 
+async def test_the_palette_finds_actions_by_what_they_do_and_says_their_keys(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "e0003")
+        await press(pilot, "ctrl+p", *"clipboard")
+        await seen(pilot, "Copy   y", "Copy id, command or folder")
+
+
 async def test_markup_in_data_is_text_in_the_palette(world: Path) -> None:
     path = RunsFolder(world / "runs").paths("e0003").marks
     path.write_text(json.dumps({"name": "[/red] [bold]x", "tags": ["[link=x]y"]}))

@@ -104,7 +104,7 @@ async def test_marking_is_no_click(tmp_path: Path) -> None:
         await drag(pilot, (x, y), (x + 10, y))
         assert pilot.app.clipboard == "Checkpoints"
         await pilot.pause(0.1)
-        assert pilot.app.screen.tab.NAME == tab  # type: ignore[attr-defined]
+        assert tab == pilot.app.screen.tab.NAME  # type: ignore[attr-defined]
 
 
 async def test_ctrl_c_copies_what_is_marked_and_quits_where_nothing_is(world: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.make_runs import make_runs
+from engine.devices import Device
 from engine.records import Marks, write_marks
 from engine.runs import RunsFolder
 from tui import marking
@@ -18,6 +19,7 @@ from tui.run_view import Order as By
 from tui.run_view import View, apply
 from tui.store import Store
 from tui.theme import _plain_inks
+from tui.widgets.device_list import DeviceChoice
 from tui.widgets.table import Column, arrange
 
 EXPERIMENTS = """
@@ -223,3 +225,15 @@ def test_columns_are_left_out_by_rank_and_fill_the_width() -> None:
     assert [c.key for c, _ in arrange(columns, 13)] == ["a", "c"]
     assert [(c.key, w) for c, w in arrange(columns, 5)] == [("a", 5)]
     assert [(c.key, w) for c, w in arrange(columns, 3)] == [("a", 3)]
+
+
+@pytest.mark.parametrize("why", ["held by e0031 of alice", "held by e0031 of someone with a long name"])
+def test_in_a_narrow_dialog_who_holds_a_device_is_told_before_its_kind(why: str) -> None:
+    device = Device(
+        name="cuda:0", kind="gpu", title="NVIDIA GeForce RTX 4090", free=False, why=why, utilization=37.0,
+        memory_used=61_200_000_000, memory_total=143_000_000_000,
+    )  # fmt: skip
+    line = "".join(text for text, _ in DeviceChoice().draw_item(device, 66, _plain_inks()))
+    assert line.endswith(why)
+    assert "load 37 %" in line
+    assert len(line) <= 66

@@ -17,9 +17,10 @@ from tui.launching import Order, check, command_line
 from tui.preferences import Preferences
 from tui.run_view import Order as By
 from tui.run_view import View, apply
-from tui.store import Store
+from tui.store import ExperimentEntry, Store
 from tui.theme import _plain_inks
 from tui.widgets.device_list import DeviceChoice
+from tui.widgets.experiment_list import ExperimentList
 from tui.widgets.table import Column, arrange
 
 EXPERIMENTS = """
@@ -237,3 +238,19 @@ def test_in_a_narrow_dialog_who_holds_a_device_is_told_before_its_kind(why: str)
     assert line.endswith(why)
     assert "load 37 %" in line
     assert len(line) <= 66
+
+
+def test_what_the_best_is_of_is_told_where_it_is_not_all_accuracy() -> None:
+    accuracies = [ExperimentEntry("digits", "digits", "mlp", 1, best=0.9, monitor="val/accuracy")]
+    losses = [*accuracies, ExperimentEntry("moons", "moons", "mlp", 1, best=0.0032, monitor="train/loss")]
+
+    def drawn(entries: list[ExperimentEntry]) -> list[str]:
+        listing = ExperimentList()
+        listing.measure(entries)
+        lines = [listing.draw_title(76, _plain_inks()), *(listing.draw_item(e, 76, _plain_inks()) for e in entries)]
+        return ["".join(text for text, _ in line) for line in lines]
+
+    assert "metric" not in drawn(accuracies)[0]
+    title, first, second = drawn(losses)
+    assert title.split()[-2:] == ["metric", "best"]
+    assert (first.split()[-2:], second.split()[-2:]) == (["accuracy", "0.9000"], ["loss", "0.0032"])

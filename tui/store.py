@@ -41,6 +41,8 @@ class ExperimentEntry(msgspec.Struct, frozen=True):
     runs: int = 0
     live: int = 0
     best: float | None = None
+    monitor: str = ""
+    """Of which metric that is."""
     starred: bool = False
     """Whether its best run is starred."""
     description: str = ""
@@ -282,6 +284,7 @@ def _entry(experiment: Experiment, tally: _Tally, faults: tuple[Problem, ...]) -
         runs=tally.runs,
         live=tally.live,
         best=tally.best,
+        monitor=tally.monitor or "",
         starred=tally.starred,
         description=settings.description,
         problem=faults[0].message if faults else "",

@@ -9,6 +9,8 @@ from engine.text import printable
 
 BELL = "\a"
 _OSC9 = ("iTerm.app", "WezTerm", "ghostty", "kitty", "WarpTerminal")
+_OSC9_TERMS = ("kitty", "ghostty", "wezterm")
+"""What stands in $TERM of those that name themselves there: over SSH nothing else is known of them."""
 _OSC777 = ("foot", "vte", "rxvt", "gnome")
 _SCREEN_PART = 700
 """Screen takes at most 768 bytes of a string that is meant for the terminal outside."""
@@ -52,7 +54,7 @@ def desktop_notice(title: str, text: str, environ: Mapping[str, str], how: str =
 
 def _kind(environ: Mapping[str, str]) -> str:
     program, term = environ.get("TERM_PROGRAM", ""), environ.get("TERM", "")
-    if program in _OSC9 or "kitty" in term or environ.get("WT_SESSION"):
+    if program in _OSC9 or any(name in term for name in _OSC9_TERMS) or environ.get("WT_SESSION"):
         return "osc9"
     if environ.get("VTE_VERSION") or term.startswith(_OSC777):
         return "osc777"

@@ -17,6 +17,7 @@ from engine.records import RunPaths
 from engine.rows import Row, make_row
 from engine.run import Run, load_run
 from engine.supervisor import NOTIFY as REQUEST
+from engine.supervisor import stop_requested
 from engine.text import printable
 
 POST_SECONDS = 10.0
@@ -47,7 +48,8 @@ def notice(row: Row) -> Notice:
     name = row.name or row.experiment
     values = {"metrics": row.metrics, "cause": row.cause, "cause_kind": row.cause_kind, "seconds": row.seconds,
               "best": row.best, "monitor": row.monitor, "host": row.host}  # fmt: skip
-    return Notice(row.run, row.experiment, row.state, f"{row.run} {name} {row.state}", _text(row), values)
+    title = printable(f"{row.run} {name} {row.state}")  # where it is read nobody escapes it
+    return Notice(row.run, row.experiment, row.state, title, printable(_text(row)), values)
 
 
 def notice_of(run: Run) -> Notice:
@@ -69,7 +71,7 @@ def _text(row: Row) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
 
@@ -123,10 +125,11 @@ def _to_ntfy(topic: str, told: Notice) -> None:
 
 
 def _to_webhook(url: str, told: Notice) -> None:
+    """In words for chats, in values for programs; `@everyone` in a name calls nobody (Discord's `allowed_mentions`)."""
     check_url(url, "notify.webhook")
     words = f"{told.title}: {told.text}" if told.text else told.title
     content = {"run": told.run, "experiment": told.experiment, "state": told.state, "title": told.title,
-               "text": words, "content": words, **told.values}  # fmt: skip
+               "text": words, "content": words, "allowed_mentions": {"parse": []}, **told.values}  # fmt: skip
     _post(url, content)
 
 
@@ -184,6 +187,23 @@ def ask_supervisor(paths: RunPaths, url: str) -> None:
         file.write(content)
 
 
+def asked_by_settings() -> str | None:
+    """What a launch without options asks of the supervisor: to tell wherever the person's settings name an address.
+
+    So the end is told also when the program that launched is closed by then. Mistakes in the settings are told there.
+    """
+    try:
+        return "" if notify().posts else None
+    except SettingsError:
+        return None
+
+
+def ask_as_set(paths: RunPaths) -> None:
+    """The same for a run that goes on."""
+    if (asked := asked_by_settings()) is not None:
+        ask_supervisor(paths, asked)
+
+
 def supervisor_tells(paths: RunPaths) -> bool:
     """Whether the run's supervisor was asked to tell of the end."""
     return (paths.control / REQUEST).exists()
@@ -195,9 +215,12 @@ def tell_if_asked(paths: RunPaths) -> None:
         asked = read_json(paths.control / REQUEST)
     except (OSError, ValueError):
         return
-    url = asked.get("webhook") if isinstance(asked, dict) else None
+    url = str((asked.get("webhook") if isinstance(asked, dict) else None) or "")
     try:
-        post(notice_of(load_run(paths)), ways_for(str(url or ""), alone=True))
+        run = load_run(paths)
+        if run.status == "stopped" and stop_requested(paths) and not url:
+            return  # who stops a run knows that it ends
+        post(notice_of(run), ways_for(url, alone=True))
     except Exception as error:  # nothing may keep a supervisor from ending
         print(f"the notice of the end could not be sent: {printable(error)}", flush=True)
 

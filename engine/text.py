@@ -36,6 +36,16 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line.rstrip("\r").rpartition("\r")[2]) for line in lines)
 
 
+def escaped_json(text: str) -> str:
+    """JSON of the same meaning that can be read on a terminal: whatever acts or hides there as JSON's own escape."""
+    return "\n".join(_UNSAFE.sub(_json_escape, line) for line in text.split("\n"))
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
 def width(text: str) -> int:
     """Terminal cells that `text` takes: wide characters two, combining ones none."""
     if text.isascii():

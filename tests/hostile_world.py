@@ -18,7 +18,8 @@ EVIL = (
     "a\tb\nOWNED\rc", "[@click=app.quit]OWNED[/]", "👩\u200d👩\u200d👧OWNED", "\x1b[2J\x1b[31mOWNED", "x" * 5000,
     "[[[]]]]\\",
 )  # fmt: skip
-_KEPT = {"format", "run", "state", "mode", "split", "kind", "task", "labels", "boot_id", "name", "host"}
+_KEPT = {"format", "run", "state", "mode", "split", "kind", "task", "labels", "boot_id", "name", "host", "precision",
+         "test_with", "device"}  # fmt: skip
 """What decides how the rest is understood; the others' values are anything at all."""
 FORBIDDEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\u2060\ud800-\udfff\U000e0000-\U000e0fff]"
@@ -65,7 +66,8 @@ train = {{ epochs = 1 }}
 
 def hostile_world(folder: Path) -> Path:
     """Three runs, one of each end, and as many experiments as there are evils."""
-    evil = itertools.cycle(EVIL)
+    # a file with half a character is no JSON: nothing else in it would ever be shown
+    evil = itertools.cycle(text for text in EVIL if "\ud800" not in text)
     maker = Maker(folder / "runs", 6)
     for number, end in enumerate(("finished", "failed", "stopped"), 1):
         paths = RunPaths(maker.make(number, time.time() - 600 * number, end=end, experiment="digits-mlp"))

@@ -95,6 +95,18 @@ async def test_a_click_marks_nothing_and_a_press_takes_the_mark_away(world: Path
         assert not inverted(pilot)
 
 
+async def test_marking_is_no_click(tmp_path: Path) -> None:
+    world = make_world(tmp_path, 1)
+    async with opened_run(world / "runs") as (pilot, _):
+        await seen(pilot, "Checkpoints")
+        tab = pilot.app.screen.tab.NAME  # type: ignore[attr-defined]
+        x, y = place(pilot, "Checkpoints")
+        await drag(pilot, (x, y), (x + 10, y))
+        assert pilot.app.clipboard == "Checkpoints"
+        await pilot.pause(0.1)
+        assert tab == pilot.app.screen.tab.NAME  # type: ignore[attr-defined]
+
+
 async def test_ctrl_c_copies_what_is_marked_and_quits_where_nothing_is(world: Path) -> None:
     async with opened(world) as pilot:
         await press(pilot, "2")

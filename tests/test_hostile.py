@@ -12,7 +12,7 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
-from tests.helpers import wait_until
+from tests.helpers import run_engine, wait_until
 from tests.hostile_world import FORBIDDEN, hostile_world
 from tests.test_tui_terminal import Seen
 from tests.tui_world import make_app, press, screen_text, until
@@ -129,3 +129,19 @@ def test_no_byte_of_data_acts_on_a_real_terminal(world: Path) -> None:
     assert b"OWNED" in raw
     found = ACTS.search(raw)
     assert found is None, raw[max(0, found.start() - 80) : found.end() + 80]  # type: ignore[union-attr]
+
+
+LINES = (
+    ("runs",), ("runs", "--json"), ("list",), ("list", "--json"), ("checkpoints", "e0001"), ("show", "e0001"),
+    ("show", "e0001", "--json"), ("log", "e0001"), ("compare", "e0001", "e0002", "--classes"), ("plot", "e0001"),
+    ("runs", "--runs", "no\x1b[31mOWNED"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_what_the_command_line_says_of_it_is_inert(world: Path, words: tuple[str, ...]) -> None:
+    done = run_engine(*words, cwd=world)
+    said = done.stdout + done.stderr
+    assert said
+    found = FORBIDDEN.search(said)
+    assert found is None, said[max(0, found.start() - 60) : found.end() + 60]  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,13 +17,18 @@ import pytest
 from engine import preferences
 from engine.errors import EngineError, SettingsError, UsageError
 from engine.escapes import clipboard, desktop_notice, outside
+from engine.launch import LaunchRequest, stop, wait
 from engine.notices import notice, post, supervisor_tells, ways_for
 from engine.preferences import Notify
+from engine.processes import is_process
 from engine.rows import Row
-from engine.runs import load_run
+from engine.runs import RunPaths, RunsFolder, load_run
 from tests.cli_world import make_world
 from tests.helpers import run_engine, wait_until
 from tests.stand_in.running import Runner, runner
+from tui.launching import Order, carry_out, rerun_order
+from tui.marking import resume as resume_runs
+from tui.store import Store
 
 __all__ = ["runner"]
 
@@ -83,6 +89,17 @@ def test_what_is_said_of_an_end() -> None:
     assert good.title == "e0007 digits finished"
     assert good.text == "best val/accuracy 0.91 at epoch 4, 12 min"
     assert (bad.text, bad.bad) == ("out of memory, 12 min", True)
+    assert notice(told(seconds=0.146)).text.endswith(", 0.1 s")
+
+
+def test_what_is_said_acts_nowhere(listener: Listener) -> None:
+    row = told(name="\x1b]0;evil\x07 @everyone", state="failed", cause="\x1b[31mred\u202e", best=None)
+    post(notice(row), Notify(webhook=listener.url, ntfy=f"{listener.url}/topic"))
+    (_, topic), (_, hook) = listener.taken
+    said = [topic["title"], topic["message"], hook["title"], hook["text"], hook["content"]]
+    assert all(words.isprintable() for words in said), said
+    assert topic["message"].startswith("\\x1b[31mred")
+    assert hook["allowed_mentions"] == {"parse": []}
 
 
 def test_a_webhook_and_a_topic_get_what_they_understand(listener: Listener) -> None:
@@ -130,6 +147,64 @@ def test_nobody_is_told_who_did_not_ask(runner: Runner, listener: Listener) -> N
     wait_until(lambda: load_run(paths).status == "finished", 30, "the end")
     assert not supervisor_tells(paths)
     assert listener.taken == []
+
+
+def test_a_launch_from_the_screen_has_the_supervisor_tell(
+    tmp_path: Path, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_world(tmp_path, ["finished"])
+    store = Store(tmp_path / "runs", None, cwd=tmp_path)
+    store.load()
+    file = store.snapshot.file
+    assert file is not None
+    asked: list[str | None] = []
+
+    def launched(runs: RunsFolder, request: LaunchRequest) -> RunPaths:
+        asked.append(request.notify)
+        return runs.paths("e0002")
+
+    monkeypatch.setattr("engine.launch.launch", launched)
+    carry_out(store, file, Order("digits-mlp"))
+    set_up(webhook=listener.url)
+    carry_out(store, file, Order("digits-mlp"))
+    carry_out(store, file, rerun_order(store.runs.find("e0001")))
+    assert asked == [None, "", ""]
+    assert command_of_several(store, file, monkeypatch)[-1] == "--notify"
+
+
+def command_of_several(store: Store, file: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The command by which several runs are launched one after another."""
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("tui.launching.subprocess.run", run)
+    carry_out(store, file, Order("digits-three"))
+    return commands[0]
+
+
+def test_a_run_that_goes_on_tells_too(runner: Runner, listener: Listener) -> None:
+    set_up(webhook=listener.url)
+    paths = runner.running()
+    stop(load_run(paths))
+    wait(paths, 30)
+    assert not supervisor_tells(paths)
+    done = resume_runs(runner.runs, ["e0001"])
+    assert not done.errors
+    assert supervisor_tells(paths)
+
+
+def test_who_stops_a_run_is_not_told_that_it_ended(runner: Runner, listener: Listener) -> None:
+    set_up(webhook=listener.url)
+    paths = runner.running(notify="")
+    supervisor = load_run(paths).state
+    stop(load_run(paths))
+    wait(paths, 30)
+    wait_until(lambda: not is_process(supervisor.supervisor_pid, supervisor.supervisor_start), 30, "its end")
+    assert listener.taken == []
+    assert "notice" not in paths.log.read_text()
 
 
 def test_settings_say_how_and_mistakes_are_told() -> None:

@@ -15,6 +15,7 @@ from engine.records import RunPaths
 from engine.runs import load_run, write_state
 from engine.series import SeriesWriter
 from tests.helpers import environment
+from tests.hostile_world import FORBIDDEN
 from tests.run_world import live
 from tests.tui_world import EXPERIMENTS, make_world
 
@@ -89,6 +90,7 @@ def test_one_run_is_told_by_itself(world: Path) -> None:
 def test_json_is_one_object_with_the_same(world: Path) -> None:
     said = told(world, "--json")
     assert said.count("\n") == 1
+    assert FORBIDDEN.search(said.rstrip("\n")) is None
     found = json.loads(said)
     assert [entry["name"] for entry in found["experiments"]][:2] == ["digits-mlp", "moons-mlp"]
     (running,) = found["live"]

@@ -30,6 +30,11 @@ def write_keys(text: str) -> None:
     keymap.path().write_text(text)
 
 
+def write_settings(**content: object) -> None:
+    preferences.folder().mkdir(parents=True, exist_ok=True)
+    preferences.settings_path().write_text(json.dumps(content))
+
+
 async def test_own_keys_act_and_stand_in_help_and_footer(world: Path) -> None:
     write_keys('"runs.trash" = "x"\n[app]\nhelp = "f2"\n')
     runs = RunsFolder(world / "runs")
@@ -80,6 +85,19 @@ def test_the_file_to_start_from_changes_nothing_and_can_be_read() -> None:
     assert trouble == ""
     assert set(given) == set(keymap.known())
     assert keymap.problems(given) == []
+
+
+async def test_mistakes_in_the_settings_are_told_at_start(world: Path) -> None:
+    write_settings(theme="dltui-drak", detials=True, open_folder=3, notify={"ntfi": "x"})
+    async with opened(world, (120, 40)) as pilot:
+        await seen(pilot, "dltui-dark", "detials is not known", "'details'", "open_folder = '3'", "'ntfy'")
+
+
+def test_settings_that_are_right_are_not_told_of() -> None:
+    write_settings(theme="dltui-light", notify={"webhook": "https://example.org/x"})
+    assert Preferences.problems(["dltui-light"]) == []
+    write_settings(notify={"webhook": "example.org/x"})
+    assert "no URL" in Preferences.problems([])[0]
 
 
 def test_the_program_writes_only_what_it_changes() -> None:
@@ -166,6 +184,14 @@ async def test_the_palette_is_quick_and_takes_slips(world: Path) -> None:
         ):
             texts = [hit.text async for hit in provider.search(query)]
             assert any(str(text).startswith(wanted) for text in texts), (query, texts)
+
+
+async def test_the_palette_finds_actions_by_what_they_do_and_says_their_keys(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "e0003")
+        await press(pilot, "ctrl+p", *"clipboard")
+        await seen(pilot, "Copy   y", "Copy id, command or folder")
 
 
 async def test_markup_in_data_is_text_in_the_palette(world: Path) -> None:

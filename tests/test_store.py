@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.make_runs import make_runs
+from engine.devices import Device
 from engine.records import Marks, write_marks
 from engine.runs import RunsFolder
 from tui import marking
@@ -16,8 +17,10 @@ from tui.launching import Order, check, command_line
 from tui.preferences import Preferences
 from tui.run_view import Order as By
 from tui.run_view import View, apply
-from tui.store import Store
+from tui.store import ExperimentEntry, Store
 from tui.theme import _plain_inks
+from tui.widgets.device_list import DeviceChoice
+from tui.widgets.experiment_list import ExperimentList
 from tui.widgets.table import Column, arrange
 
 EXPERIMENTS = """
@@ -77,6 +80,18 @@ def test_experiments_stand_in_file_order_with_their_runs_and_their_best(store: S
     assert entries["digits-mlp"].best == max(row.best for row in rows if row.best is not None)
     assert "lrr" in entries["broken"].problem
     assert not entries["moons-mlp"].problem
+
+
+def test_all_mistakes_of_a_broken_experiment_are_found(tmp_path: Path) -> None:
+    broken = EXPERIMENTS.replace("train = { epochs = 1 }", "train = { epochs = -1 }", 1)
+    (tmp_path / "experiments.toml").write_text(broken)
+    store = Store(tmp_path / "runs", None, cwd=tmp_path)
+    file = store.load().file
+    assert file is not None
+    assert [problem.line for problem in file.problems] == [12]
+    assert list(store.check_experiments())[-1]
+    assert [problem.line for problem in store.snapshot.faults["broken"]] == [11]
+    assert "did you mean" in (store.snapshot.faults["broken"][0].hint or "")
 
 
 def test_a_changed_file_is_read_again_and_a_broken_one_is_told_of(store: Store, world: Path) -> None:
@@ -211,3 +226,31 @@ def test_columns_are_left_out_by_rank_and_fill_the_width() -> None:
     assert [c.key for c, _ in arrange(columns, 13)] == ["a", "c"]
     assert [(c.key, w) for c, w in arrange(columns, 5)] == [("a", 5)]
     assert [(c.key, w) for c, w in arrange(columns, 3)] == [("a", 3)]
+
+
+@pytest.mark.parametrize("why", ["held by e0031 of alice", "held by e0031 of someone with a long name"])
+def test_in_a_narrow_dialog_who_holds_a_device_is_told_before_its_kind(why: str) -> None:
+    device = Device(
+        name="cuda:0", kind="gpu", title="NVIDIA GeForce RTX 4090", free=False, why=why, utilization=37.0,
+        memory_used=61_200_000_000, memory_total=143_000_000_000,
+    )  # fmt: skip
+    line = "".join(text for text, _ in DeviceChoice().draw_item(device, 66, _plain_inks()))
+    assert line.endswith(why)
+    assert "load 37 %" in line
+    assert len(line) <= 66
+
+
+def test_what_the_best_is_of_is_told_where_it_is_not_all_accuracy() -> None:
+    accuracies = [ExperimentEntry("digits", "digits", "mlp", 1, best=0.9, monitor="val/accuracy")]
+    losses = [*accuracies, ExperimentEntry("moons", "moons", "mlp", 1, best=0.0032, monitor="train/loss")]
+
+    def drawn(entries: list[ExperimentEntry]) -> list[str]:
+        listing = ExperimentList()
+        listing.measure(entries)
+        lines = [listing.draw_title(76, _plain_inks()), *(listing.draw_item(e, 76, _plain_inks()) for e in entries)]
+        return ["".join(text for text, _ in line) for line in lines]
+
+    assert "metric" not in drawn(accuracies)[0]
+    title, first, second = drawn(losses)
+    assert title.split()[-2:] == ["metric", "best"]
+    assert (first.split()[-2:], second.split()[-2:]) == (["accuracy", "0.9000"], ["loss", "0.0032"])

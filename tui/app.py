@@ -106,6 +106,8 @@ class DltuiApp(LookingApp):
         gc.freeze()
         gc.enable()
         self.watch_store()
+        if self.preferences.written:
+            self._check_settings()
 
     # the person's own keys and settings
 
@@ -131,6 +133,13 @@ class DltuiApp(LookingApp):
             more = [f"and {len(found) - 6} more"] if len(found) > 6 else []
             words = "\n".join([*found[:6], *more])
             self.call_from_thread(self.notify, words, title="keys.toml", severity="warning", timeout=15)
+
+    @work(thread=True, exit_on_error=False, group="settings")
+    def _check_settings(self) -> None:
+        found = Preferences.problems(self.available_themes)
+        if found:
+            words = "\n".join(found[:6])
+            self.call_from_thread(self.notify, words, title="settings.json", severity="warning", timeout=15)
 
     def key(self, binding: str, usual: str) -> str:
         """How the key of a binding is written now; `usual` is its own one, where the person has not changed it."""

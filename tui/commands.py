@@ -21,15 +21,24 @@ if TYPE_CHECKING:
 
 MOST = 30
 """Runs, and experiments, offered for one query."""
+TOLD = 0.7
+"""What a match in the line of help is worth beside one in the name."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """One entry: what is shown and searched, what it does, and a line of help."""
+    """One entry: what is shown and searched, what it does, and a line of help, which is searched too."""
 
     text: str
     run: Callable[[], Any]
     help: str = ""
+    key: str = ""
+    """What does the same without the palette."""
+
+    @property
+    def shown(self) -> Text:
+        """The words, and the key behind them."""
+        return Text.assemble(safe(self.text), (f"   {self.key}" if self.key else "", "dim"))
 
 
 class Everything(Provider):
@@ -47,15 +56,13 @@ class Everything(Provider):
     async def discover(self) -> Hits:
         """What is shown before anything is typed: the actions."""
         for command in self.actions():
-            yield DiscoveryHit(
-                Text(safe(command.text)), command.run, text=safe(command.text), help=_plain(command.help)
-            )
+            yield DiscoveryHit(command.shown, command.run, text=safe(command.text), help=_plain(command.help))
 
     async def search(self, query: str) -> Hits:
         """Everything that fits `query`, the best first."""
         matcher = self.matcher(query)
         for command in (*self.actions(), *self.themes()):
-            score = matcher.match(command.text)
+            score = matcher.match(command.text) or _told_of(query, command)
             if score > 0:
                 yield self._hit(score, command)
         for score, command in (*self.experiments(query), *self.runs(query)):
@@ -63,10 +70,12 @@ class Everything(Provider):
 
     @staticmethod
     def _hit(score: float, command: Command) -> Hit:
-        return Hit(score, Text(safe(command.text)), command.run, text=safe(command.text), help=_plain(command.help))
+        return Hit(score, command.shown, command.run, text=safe(command.text), help=_plain(command.help))
 
     def actions(self) -> Iterator[Command]:
         """What the keys of the present screen do."""
+        from tui.widgets.footer import key_display
+
         seen: set[str] = set()
         screen = self.screen
         for active in sorted(screen.active_bindings.values(), key=lambda item: item.node is screen.app):
@@ -78,7 +87,7 @@ class Everything(Provider):
                 continue
             seen.add(binding.action)
             run = partial(self.app.run_action, binding.action, active.node)
-            yield Command(_title(binding), run, binding.tooltip)
+            yield Command(_title(binding), run, binding.tooltip, key_display(binding.key))
         yield from self._shadowed(seen)
 
     def _shadowed(self, seen: set[str]) -> Iterator[Command]:
@@ -92,8 +101,8 @@ class Everything(Provider):
                 )
 
     def themes(self) -> Iterator[Command]:
-        """The themes there are."""
-        for name in self.app.available_themes:
+        """The themes there are, those made for this program first."""
+        for name in sorted(self.app.available_themes, key=lambda name: not name.startswith("dltui")):
             yield Command(f"Theme {name}", partial(self.dltui.use_theme, name), "Use these colours, now and later")
 
     def experiments(self, query: str) -> Iterator[tuple[float, Command]]:
@@ -131,6 +140,14 @@ class Everything(Provider):
         from tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(name))
+
+
+def _told_of(query: str, command: Command) -> float:
+    """How well a command fits by its line of help: somebody who looks for it need not know what it is called."""
+    from tui.matching import HOLDS, best
+
+    found = best(query, [f"{command.text} {command.help}".casefold()], 1)
+    return found[0][0] * TOLD if found and found[0][0] >= HOLDS else 0.0
 
 
 def _title(binding: Binding) -> str:

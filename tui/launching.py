@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -201,10 +202,12 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
     if len(checked.settings) > 1:
         return _start_group(store, order, len(checked.settings))
     from engine.launch import LaunchRequest, launch
+    from engine.notices import asked_by_settings
 
     if order.rerun is not None:
         return _run_again(store, order)
     request = LaunchRequest(
+        notify=asked_by_settings(),
         experiment=order.experiment,
         settings=checked.settings[0],
         folder=order.folder or file.folder,
@@ -219,12 +222,13 @@ def carry_out(store: Store, file: ExperimentFile, order: Order) -> Launched:
 
 def _run_again(store: Store, order: Order) -> Launched:
     from engine.launch import launch
+    from engine.notices import asked_by_settings
     from engine.rerun import rerun_request
 
     assert order.rerun is not None
     origin = store.runs.find(order.rerun)
     request = rerun_request(origin, order.overrides, device=order.device, note=order.note, tags=order.tags)
-    paths = launch(store.runs, request)
+    paths = launch(store.runs, dataclasses.replace(request, notify=asked_by_settings()))
     return Launched(paths.id, 1, f"{paths.id} launched, as {origin.id} was")
 
 
@@ -294,7 +298,10 @@ def _start_group(store: Store, order: Order, runs: int) -> Launched:
 
 
 def _start_in_order(store: Store, arguments: Sequence[str], runs: int) -> None:
-    command = engine_command(*arguments, "--detach")
+    from engine.notices import asked_by_settings
+
+    telling = [] if asked_by_settings() is None else ["--notify"]
+    command = engine_command(*arguments, "--detach", *telling)
     try:
         done = subprocess.run(
             command,

@@ -146,13 +146,14 @@ def stop(runs: RunsFolder, ids: Sequence[str]) -> Done:
 
 def resume(runs: RunsFolder, ids: Sequence[str]) -> Done:
     """Go on with runs that have ended, each from its last checkpoint."""
+    from engine.notices import ask_as_set
     from engine.resume import resume as go_on
 
     def one(run_id: str) -> None:
         run = runs.find(run_id)
         if run.status == "finished":
             raise RunError(f"{run_id} has finished", hint="one at a time: r raises the limit that it has reached")
-        go_on(runs, run_id)
+        ask_as_set(go_on(runs, run_id))
 
     return _each(runs, ids, one)
 

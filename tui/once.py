@@ -120,7 +120,7 @@ def _experiment_lines(store: Store) -> Iterator[str]:
             yield f"{name} cannot be launched: {safe(entry.problem)}"
             continue
         runs = "no runs" if not entry.runs else "1 run" if entry.runs == 1 else f"{entry.runs} runs"
-        best = "" if entry.best is None else f", best {number(entry.best)}"
+        best = "" if entry.best is None else f", best {safe(entry.monitor or 'score')} {number(entry.best)}"
         described = f". {safe(entry.description)}" if entry.description else ""
         yield f"{name}: data {safe(entry.data or 'none')}, model {safe(entry.model or 'none')}, {runs}{best}{described}"
 
@@ -240,7 +240,7 @@ def _record(moment: Moment) -> dict[str, Any]:
         "problem": None if snapshot.file_error is None else snapshot.file_error.message,
         "experiments": [
             {"name": e.name, "data": e.data, "model": e.model, "runs": e.runs, "live": e.live, "best": e.best,
-             "description": e.description, "problem": e.problem or None}
+             "monitor": e.monitor or None, "description": e.description, "problem": e.problem or None}
             for e in snapshot.experiments
         ],
         "live": [_progress(record(row), row) for row in moment.live],
@@ -283,8 +283,9 @@ def _prepare() -> None:
 def _print(told: Any, as_json: bool) -> None:
     if as_json:
         from engine.jsonio import encode
+        from engine.text import escaped_json
 
-        sys.stdout.write(encode(told).decode() + "\n")
+        sys.stdout.write(escaped_json(encode(told).decode()) + "\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in told)
     sys.stdout.flush()

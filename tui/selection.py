@@ -107,6 +107,7 @@ class TextSelection:
         if self._marked == (widget, span):
             return
         self._marked = (widget, span)
+        self._app._mouse_down_widget = None  # letting go is no click then: nothing is opened, no tab is changed
         widget.render_lines = self._render_lines  # type: ignore[method-assign]
         widget.refresh()
 

@@ -41,6 +41,8 @@ class ExperimentEntry(msgspec.Struct, frozen=True):
     runs: int = 0
     live: int = 0
     best: float | None = None
+    monitor: str = ""
+    """Of which metric that is."""
     starred: bool = False
     """Whether its best run is starred."""
     description: str = ""
@@ -138,8 +140,8 @@ class Store:
         return self.snapshot.file is not self._checked
 
     def check_experiments(self) -> Iterator[bool]:
-        """Check each experiment's arguments against what it names; each step says whether the snapshot changed."""
-        from engine.resolving import first_values
+        """Check each experiment's arguments, those of broken ones too; each step says whether the snapshot changed."""
+        from engine.resolving import closely, first_values
 
         file = self._checked = self.snapshot.file
         faults: dict[str, tuple[Problem, ...]] = {}
@@ -151,6 +153,11 @@ class Store:
                 first_values(file, name)
             except EngineError as error:
                 faults[name] = _problems_of(error, name, experiment.line)
+        for name in file.broken if file is not None else ():
+            yield False
+            assert file is not None
+            if deeper := tuple(problem for problem in closely(file, name) if problem not in file.problems):
+                faults[name] = deeper
         if self.snapshot.file is file and faults != self.snapshot.faults:
             self._set(self._with_rows(msgspec.structs.replace(self.snapshot, faults=faults), self.snapshot.rows))
             yield True
@@ -277,6 +284,7 @@ def _entry(experiment: Experiment, tally: _Tally, faults: tuple[Problem, ...]) -
         runs=tally.runs,
         live=tally.live,
         best=tally.best,
+        monitor=tally.monitor or "",
         starred=tally.starred,
         description=settings.description,
         problem=faults[0].message if faults else "",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from engine.jsonio import encode, plain
-from engine.text import printable, shorten, width
+from engine.text import escaped_json, printable, printable_lines, shorten, width
 
 _ASCII = {
     "…": "...", "–": "-", "—": "-", "·": "|", "×": "x", "✓": "v", "✗": "x", "●": "*", "◐": "~", "■": "#", "★": "*",
@@ -85,16 +84,13 @@ def say(text: str = "") -> None:
 def note(text: str) -> None:
     """A line on stderr, for people: scripts read stdout."""
     sys.stdout.flush()
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable_lines(text) + "\n")
     sys.stderr.flush()
 
 
 def hint_lines(hint: str) -> list[str]:
     """A hint, indented."""
     return [f"  {printable(line)}" for line in hint.splitlines()]
-
-
-_HIDDEN = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def json_text(value: Any, *, indent: int = 0) -> str:
@@ -105,7 +101,7 @@ def json_text(value: Any, *, indent: int = 0) -> str:
         import json
 
         text = json.dumps(plain(value), indent=indent or None)
-    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return escaped_json(text)
 
 
 def say_json(value: Any) -> None:
@@ -139,7 +135,7 @@ Cell = str | tuple[str, str]
 def say_table(columns: Sequence[Column], lines: Sequence[Sequence[Cell]], *, gap: int = 2) -> None:
     """Write aligned lines under a header; in a terminal too narrow for them the widest columns are shortened."""
     texts = [[printable(cell[0] if isinstance(cell, tuple) else cell) for cell in line] for line in lines]
-    titles = [column.title or column.key for column in columns]
+    titles = [printable(column.title or column.key) for column in columns]  # metrics' names are titles too
     widths = [max([width(title), *(width(line[i]) for line in texts)]) for i, title in enumerate(titles)]
     if sys.stdout.isatty():
         _squeeze(widths, columns, _terminal_width() - gap * (len(columns) - 1))

@@ -161,7 +161,8 @@ class ExperimentsScreen(MainScreen):
         """Show what is wrong with the file, above the list; nothing when all is well."""
         error, file = snapshot.file_error, snapshot.file
         faults = [problem for problems in snapshot.faults.values() for problem in problems]
-        found = [*(file.problems if file is not None else ()), *faults]
+        every = [*(file.problems if file is not None else ()), *faults]
+        found = sorted(every, key=lambda problem: problem.line or 0)
         title = ""
         self.problems.set_class(bool(error or found), "-shown")
         if error is not None:

@@ -110,11 +110,12 @@ def _resume(screen: AgainScreen, run: Run, grow: tuple[str, ...]) -> None:
 
 def _resume_in_thread(screen: AgainScreen, run: Run, grow: tuple[str, ...]) -> None:
     from engine.index import touch
+    from engine.notices import ask_as_set
     from engine.resume import resume
 
     outcome = Done((run.id,))
     try:
-        resume(screen.runs, run.id, grow)
+        ask_as_set(resume(screen.runs, run.id, grow))
         touch(screen.runs, run.id)
     except EngineError as error:
         outcome = Done((), (error,))

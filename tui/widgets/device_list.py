@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from engine.devices import Device
 from tui.text import dash, pad, safe, size
 from tui.theme import Inks, symbol
@@ -61,19 +63,29 @@ class DeviceChoice(LineList[Device]):
     def draw_item(self, item: Device, width: int, ink: Inks) -> Line:
         """Name, kind, load, memory, and whether it is free."""
         text = ink.text if item.free else ink.muted
-        dot = f" {symbol('dot')} "
-        if width >= 84:
-            busy, used = pad(load(item), 5, right=True), pad(memory(item), 17, right=True)
-            facts = f"{pad(safe(item.title), 22)}  load {busy}  {used}"
-        else:
-            facts = dot.join(part for part in (safe(item.title, 28), f"load {load(item)}", memory(item)) if part)
         state = f"{symbol('finished')} {free_words(item)}" if item.free else f"{symbol('failed')} {safe(item.why)}"
         room = max(0, width - 7)
+        facts = _facts(item, room - 3 - cell_len(state)) if width < 84 else _aligned(item)
         line: Line = [
             (pad(short_name(item), 6) + " ", ink.strong if item.free else ink.muted),
-            (pad(facts, min(len(facts), room)), text),
+            (pad(facts, min(cell_len(facts), room)), text),
         ]
-        left = room - len(facts) - 3
+        left = room - cell_len(facts) - 3
         if left > 3:
             line.append((f"   {safe(state, left)}", ink.good if item.free else ink.bad))
         return line
+
+
+def _aligned(item: Device) -> str:
+    busy, used = pad(load(item), 5, right=True), pad(memory(item), 17, right=True)
+    return f"{pad(safe(item.title), 22)}  load {busy}  {used}"
+
+
+def _facts(item: Device, room: int) -> str:
+    """As much of kind, load and memory as leaves room for whether it is free: that decides, and who has it."""
+    dot = f" {symbol('dot')} "
+    told = [f"load {load(item)}", memory(item)]
+    for facts in ([safe(item.title, 28), *told], [safe(item.title, 14), *told], told):
+        if cell_len(words := dot.join(part for part in facts if part)) <= room:
+            return words
+    return told[0]

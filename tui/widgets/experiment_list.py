@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tui.scores import parted
 from tui.store import ExperimentEntry
 from tui.text import dash, fit, number, safe
 from tui.theme import Inks, symbol
@@ -17,7 +18,7 @@ _DESCRIPTION = 30
 
 
 class ExperimentList(LineList[ExperimentEntry]):
-    """Name, data set, model, number of runs, best result; in a wide terminal what it is about, too."""
+    """Name, data set, model, number of runs, best result and of which metric; in a wide terminal what it is about."""
 
     def __init__(self) -> None:
         super().__init__(id="experiments", classes="panel")
@@ -49,6 +50,7 @@ class ExperimentList(LineList[ExperimentEntry]):
             ]
         live = f"{symbol('running')} " if item.live else ""
         best = number(item.best) if item.best is not None else dash()
+        metric = parted(item.monitor)[1] if item.best is not None else ""
         cells = {
             "name": (safe(item.name), ink.strong),
             "data": (safe(item.data), ink.muted),
@@ -58,6 +60,7 @@ class ExperimentList(LineList[ExperimentEntry]):
                 f"{live}{item.runs:,}" if item.runs else dash(),
                 ink.accent if item.live else ink.text if item.runs else ink.faint,
             ),
+            "metric": (safe(metric), ink.muted),
             "best": (
                 f"{symbol('star') if item.starred else ''}{best}",
                 ink.text if item.best is not None else ink.faint,
@@ -66,26 +69,32 @@ class ExperimentList(LineList[ExperimentEntry]):
         return draw_row(arranged, cells, ink.text)
 
 
-def _longest(entries: Sequence[ExperimentEntry]) -> tuple[int, int, int]:
-    """The cells that names, data sets and models would take."""
+def _longest(entries: Sequence[ExperimentEntry]) -> tuple[int, int, int, int]:
+    """The cells that names, data sets, models and metrics would take; none for metrics where all are accuracies."""
 
     def longest(values: list[str], least: int, most: int) -> int:
         return min(most, max([least, *map(len, values)]))
 
+    metrics = {parted(entry.monitor)[1] for entry in entries if entry.best is not None}
     return (
         longest([entry.name for entry in entries], 12, 40),
         longest([entry.data for entry in entries], 6, 24),
         longest([entry.model for entry in entries], 6, 32),
+        longest(sorted(metrics), 6, 14) if metrics - {"accuracy"} else 0,
     )
 
 
-def _columns(name: int, data: int, model: int, width: int) -> tuple[Column, ...]:
-    numbers = (Column("runs", "runs", 6, right=True, rank=2), Column("best", "best", 7, right=True, rank=1))
+def _columns(name: int, data: int, model: int, metric: int, width: int) -> tuple[Column, ...]:
+    numbers = (
+        Column("runs", "runs", 6, right=True, rank=2),
+        *((Column("metric", "metric", metric, rank=5),) if metric else ()),
+        Column("best", "best", 7, right=True, rank=1),
+    )
     described = (
         Column("name", "name", name),
         Column("data", "data", data),
         Column("model", "model", model),
-        Column("description", "description", _DESCRIPTION, _ALL),
+        Column("description", "description", _DESCRIPTION - (metric + 2 if metric else 0), _ALL),
         *numbers,
     )
     if taken(described) <= width:

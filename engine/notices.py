@@ -17,7 +17,6 @@ from engine.records import RunPaths
 from engine.rows import Row, make_row
 from engine.run import Run, load_run
 from engine.supervisor import NOTIFY as REQUEST
-from engine.supervisor import stop_requested
 from engine.text import printable
 
 POST_SECONDS = 10.0
@@ -217,10 +216,7 @@ def tell_if_asked(paths: RunPaths) -> None:
         return
     url = str((asked.get("webhook") if isinstance(asked, dict) else None) or "")
     try:
-        run = load_run(paths)
-        if run.status == "stopped" and stop_requested(paths) and not url:
-            return  # who stops a run knows that it ends
-        post(notice_of(run), ways_for(url, alone=True))
+        post(notice_of(load_run(paths)), ways_for(url, alone=True))
     except Exception as error:  # nothing may keep a supervisor from ending
         print(f"the notice of the end could not be sent: {printable(error)}", flush=True)
 

@@ -94,9 +94,9 @@ def _refused(base: Scored | None, other: Scored) -> str:
         return "the baseline has no evaluation to compare with"
     if base.data[0] and other.data[0] and base.data[:2] != other.data[:2]:
         names = [" ".join(filter(None, one.data[:2])) for one in (other, base)]
-        return f"its data is {names[0]}, the baseline's {names[1]}"
+        return f"other data than the baseline's ({names[0]}, not {names[1]})"
     if not set(base.classes) & set(other.classes):
-        return "it has no class of the baseline's"
+        return "it has none of the baseline's classes"
     return ""
 
 

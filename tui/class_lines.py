@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.app import App
 
 from engine.class_scores import ClassComparison
+from engine.comparable import told
 from tui.comparison_lines import columns_in_sight, more_columns
 from tui.plots.inks import shade_style
 from tui.text import dash, fit, number, pad, safe, wrap
@@ -52,9 +53,9 @@ def split_title(split: str) -> str:
 def notes(found: ClassComparison, width: int, ink: Inks) -> list[Line]:
     """What is missing, refused, or weakens the comparison."""
     lines: list[Line] = []
-    for run, why in found.missing.items():
-        lines += [[(f" {line}", ink.muted)] for line in wrap(safe(f"{run} {why}"), max(8, width - 2))]
-    refused = [f"{run}: no difference is formed: {why}" for run, why in found.refused.items()]
+    for words in told(found.missing):
+        lines += [[(f" {line}", ink.muted)] for line in wrap(safe(words), max(8, width - 2))]
+    refused = [f"no difference is formed for {words}" for words in told(found.refused)]
     for words in (*refused, *found.told):
         rows = wrap(safe(words), max(8, width - 5))
         lines += [[(f" {symbol('warning') if not at else ' '} {row}", ink.warning)] for at, row in enumerate(rows)]

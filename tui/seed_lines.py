@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.style import Style
 
@@ -38,9 +39,7 @@ def seed_lines(
         better: the style of a difference for the better.
         worse: of one for the worse.
     """
-    tested = {test.metric for test in found.contrasts}
-    columns = _COLUMNS if tested else [column for column in _COLUMNS if column.key not in _OF_TESTS]
-    arranged = arrange(columns, max(10, width - 2))
+    arranged = arrange(_columns(found), max(10, width - 2))
     lines: list[Line] = []
     for metric in found.metrics:
         lines += [*_table(found, metric, arranged, ink, better, worse), []]
@@ -56,6 +55,15 @@ def seed_lines(
         lines += [[], *_said("A difference between two models is one between their settings only where further seeds"
                              " show it too.", width, ink.muted)]  # fmt: skip
     return lines
+
+
+def _columns(found: Significance) -> list[Column]:
+    """Those that say something of these groups, as wide as what they say."""
+    verdict = max((len(test.verdict) for test in found.contrasts), default=0)
+    name = max((len(safe(group.name)) for group in found.groups), default=0)
+    wide = {"group": max(14, min(26, name + 1)), "verdict": min(26, verdict)}
+    kept = [column for column in _COLUMNS if verdict or column.key not in _OF_TESTS]
+    return [replace(column, width=wide.get(column.key, column.width)) for column in kept]
 
 
 def _table(

@@ -168,9 +168,33 @@ def test_seeds_come_with_mean_and_deviation(world: Path) -> None:
         edit(world, run, lambda state, value=value: state["metrics"].update({"test/accuracy": value}), "state.json")  # type: ignore[misc]
     done = run_engine("report", "e0001", "e0002", "e0003", "-o", "page.md", cwd=world)
     assert done.returncode == 0, done.stderr
-    found = {row[2]: row[3:] for row in rows((world / "page.md").read_text(), "Repeated runs")}
-    assert found["test/accuracy"][0] == "0.6000 ± 0.1414"
-    assert "one seed of" in found["test/accuracy"][-1]
+    page = (world / "page.md").read_text()
+    found = {row[0]: row[1:] for row in rows(page, "Repeated runs")}
+    (repeated,) = (row for name, row in found.items() if name.startswith("test/accuracy") and "lr 0.01" in name)
+    assert repeated[0] == "0.6000 ± 0.1414"
+    assert "one seed of" in repeated[-1]
+    assert ": e0002, e0003" in page
+
+
+def test_scores_on_other_data_have_no_difference(world: Path) -> None:
+    edit(world, "e0002", lambda info: info["settings"].update(data={"name": "iris"}))
+    assert run_engine("report", "e0001", "e0002", "e0003", "-o", "page.md", cwd=world).returncode == 0
+    page = (world / "page.md").read_text()
+    (scores,) = (row for row in rows(page, "Metrics") if row[0] == "test/accuracy")
+    assert ["(" in cell for cell in scores[1:]] == [False, False, True]
+    assert "No difference is formed for e0002: other data than the baseline's (iris, not digits)." in page
+
+
+def test_of_many_differences_a_row_tells_those_that_say_most(world: Path) -> None:
+    more = {f"a{n}": n for n in range(9)} | {"name": "cnn"}
+    edit(world, "e0002", lambda info: info["settings"].update(model=more))
+    assert run_engine("report", "e0001", "e0002", "-o", "page.md", cwd=world).returncode == 0
+    page = (world / "page.md").read_text()
+    _, told = (row[2] for row in rows(page, "Runs"))
+    assert told.startswith("`model.name = cnn`")
+    assert told.endswith("more")
+    assert told.count("`") == 8
+    assert len([row for row in rows(page, "Settings that differ") if row[0].startswith("`model.a")]) == 9
 
 
 def test_a_page_of_one_run_that_has_logged_nothing(world: Path) -> None:

@@ -17,6 +17,7 @@ from benchmarks.make_runs import Maker
 from engine.curves import read_curve
 from engine.jsonio import read_json
 from engine.lineage import lineage, whole_series
+from engine.report import figures
 from engine.report.gather import sections
 from engine.report.html import as_html
 from engine.report.markdown import code, escaped
@@ -208,6 +209,22 @@ def test_a_page_of_one_run_that_has_logged_nothing(world: Path) -> None:
     page = (world / written["markdown"]).read_text()
     assert "e0001 (failed)" in page
     assert "## Curves" not in page
+
+
+def test_noise_of_steps_is_smoothed_in_the_figures(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (world / "runs/e0001/series/val").glob("*.f8"):
+        path.unlink()
+    with SeriesWriter(world / "runs/e0001/series") as writer:
+        for step in range(90_000, 91_000):
+            writer.log(step, {"train/loss": float(step % 2)})
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: drawn.append(figure))
+    folder = RunsFolder(world / "runs")
+    figures.draw(world, folder, [folder.find("e0001"), folder.find("e0002")])
+    lines = {line.get_label(): line for line in drawn[1].axes[0].lines}
+    tail = lines["e0001 train/loss, smoothed"].get_ydata()[-100:]
+    assert max(tail) - min(tail) < 0.2
+    assert "e0002 val/loss" in lines, "evaluations are drawn as they are"
 
 
 def test_a_continued_run_is_one_curve(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from engine.runs import Run
 
@@ -39,10 +39,10 @@ def weakened(base: Run, run: Run) -> str:
     return ""
 
 
-def told(reasons: Mapping[str, str]) -> list[str]:
+def told(reasons: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[str]:
     """Reasons in words, those that several runs share once: `e0002, e0003: other data …`."""
     runs: dict[str, list[str]] = {}
-    for run, why in reasons.items():
+    for run, why in reasons.items() if isinstance(reasons, Mapping) else reasons:
         if why:
             runs.setdefault(why, []).append(run)
     return [f"{', '.join(own)}: {why}" for why, own in runs.items()]

@@ -113,8 +113,8 @@ def test_a_class_that_only_one_run_has_is_told(folder: RunsFolder) -> None:
     assert found.only("oak") == ("e0002",)
     assert found.only("ash") == ()
     assert found.difference("e0002", "oak", "f1") is None
-    assert any("only it has oak" in words for words in found.told)
-    assert any("it lacks birch, cedar" in words for words in found.told)
+    assert any("classes that the baseline lacks: oak" in words for words in found.told)
+    assert any("without the baseline's classes birch, cedar" in words for words in found.told)
 
 
 def test_other_data_is_refused(folder: RunsFolder) -> None:

@@ -143,6 +143,21 @@ async def test_confusions_are_told_of_the_two_runs_alone(world: Path) -> None:
         await until(pilot, lambda: "for e0003, e0004: other data" in screen.view_pane.plain)
 
 
+async def test_much_that_is_to_be_known_of_a_table_stands_below_it(world: Path) -> None:
+    for run, name in (("e0002", "iris"), ("e0003", "wine"), ("e0004", "moons and more " * 30)):
+        settings = json.loads((world / f"runs/{run}/run.json").read_text())["settings"]
+        change(world / "runs" / run, "run.json", settings=settings | {"data": {"name": name}})
+    async with Opened(world) as (pilot, screen):
+        await until(pilot, lambda: "scores" in screen.pane.plain)
+        lines = screen.pane.plain.splitlines()
+        assert any("no difference is formed for 3 runs: see below" in line for line in lines[:4])
+        text = screen.pane.plain
+        assert text.index("more scores") < text.index("e0002: other data")
+        text = await shown(pilot, screen, "c", CLASSES)
+        assert "no difference is formed for 3 runs: see below" in text.splitlines()[1]
+        assert text.index("class 00") < text.index("e0002: other data")
+
+
 async def test_seeds_without_a_second_group_leave_room_for_each_seed(world: Path) -> None:
     async with Opened(world, "e0001", "e0002", size=(80, 24)) as (pilot, screen):
         text = await shown(pilot, screen, "t", SEEDS)

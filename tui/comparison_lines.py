@@ -22,6 +22,8 @@ _EASY = 10
 """Cells that it has before names take what is left."""
 _DELTA, _BOTH = 8, 16
 """Cells of a difference, and of a column that has room for the value before it."""
+_MOST_ABOVE = 4
+"""Lines above a table that tell what is to be known of it; more of them stand below it."""
 _NEUTRAL = ("minutes", "epochs", "parameters", "best epoch")
 """Figures of which neither more nor less is better."""
 _ABSENT = object()
@@ -80,7 +82,8 @@ def comparison_lines(
     table = _Table(found, shown, key, wide, colours, cursor, ink, values)
     metrics = _ordered(_told_once(found.table["metrics"]))
     first = [(key, row) for key, row in metrics if _is_first(key)]
-    lines = [*_warnings(found, width, ink), *table.head("scores"), *table.metrics(first)]
+    above, below = placed(_warnings(found, width, ink), len(found.table.get("apart", {})), ink)
+    lines = [*above, *table.head("scores"), *table.metrics(first)]
     lines += [[], *table.head("what differs")]
     settings = found.table["settings"]
     if not settings:
@@ -88,7 +91,7 @@ def comparison_lines(
     lines += [table.setting(key, row) for key, row in settings.items()]
     rest = [(key, row) for key, row in metrics if not _is_first(key)]
     lines += [[], *table.head("more scores"), *table.by_split(rest)] if rest else []
-    return more_columns(len(found.runs) - len(shown), ink) + lines
+    return more_columns(len(found.runs) - len(shown), ink) + lines + below
 
 
 def _warnings(found: Comparison, width: int, ink: Inks) -> list[Line]:
@@ -97,7 +100,21 @@ def _warnings(found: Comparison, width: int, ink: Inks) -> list[Line]:
     for words in comparability(found.table) if "apart" in found.table else []:
         rows = wrap(safe(words), max(8, width - 5))
         lines += [[(f" {symbol('warning') if not at else ' '} {row}", ink.warning)] for at, row in enumerate(rows)]
-    return [*lines, []] if lines else []
+    return lines
+
+
+def placed(told: list[Line], refused: int, ink: Inks) -> tuple[list[Line], list[Line]]:
+    """What is to be known of a table, above it; of much of that a line, and the rest below it.
+
+    Args:
+        told: the lines.
+        refused: of how many runs they say that no difference is formed.
+    """
+    if len(told) <= _MOST_ABOVE:
+        return [*told, []] if told else [], []
+    runs = f"{refused} {'run' if refused == 1 else 'runs'}" if refused else "some runs"
+    words = f" {symbol('warning')} no difference is formed for {runs}: see below"
+    return [[(words, ink.warning)], []], [[], *told]
 
 
 def _told_once(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

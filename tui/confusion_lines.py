@@ -55,11 +55,12 @@ def confusion_lines(app: App[Any], found: ClassComparison, run: str, width: int,
 def _of_pair(found: ClassComparison, run: str) -> ClassComparison:
     """With what is said of the baseline and of a run alone: the other runs' troubles are none of this view's."""
     own = (found.base, run)
+    told = [(runs, words) for runs, _, words in (line.partition(": ") for line in found.told)]
     return msgspec.structs.replace(
         found,
         missing={one: why for one, why in found.missing.items() if one in own},
         refused={one: why for one, why in found.refused.items() if one in own},
-        told=tuple(words for words in found.told if words.partition(":")[0] in own),
+        told=tuple(f"{run}: {words}" for runs, words in told if run in runs.split(", ")),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ def make(number: int, accuracy: float, *, seed: int, lr: float = 0.1, status: st
 
 def launched(run: Run, **what: Any) -> Run:
     """A run with more that is known of its start."""
-    return replace(run, info=msgspec.structs.replace(run.info, **what))
+    return msgspec.structs.replace(run, info=msgspec.structs.replace(run.info, **what))
 
 
 def runs_of(values: dict[float, list[float]], **more: Any) -> list[Run]:

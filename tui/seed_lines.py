@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
+import msgspec
 from rich.style import Style
 
 from engine.paired_answers import ModelTest
@@ -63,7 +63,7 @@ def _columns(found: Significance) -> list[Column]:
     name = max((len(safe(group.name)) for group in found.groups), default=0)
     wide = {"group": max(14, min(26, name + 1)), "verdict": min(26, verdict)}
     kept = [column for column in _COLUMNS if verdict or column.key not in _OF_TESTS]
-    return [replace(column, width=wide.get(column.key, column.width)) for column in kept]
+    return [msgspec.structs.replace(column, width=wide.get(column.key, column.width)) for column in kept]
 
 
 def _table(

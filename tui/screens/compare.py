@@ -235,7 +235,7 @@ class CompareScreen(ViewsScreen):
         if self.smoothing is not None:
             return self.smoothing
         noisy = any(cache.count > _NOISY for (_, series), cache in self.store.caches.items() if series == name)
-        return _USUAL if noisy and parted(name)[0] == "train" else 0.0
+        return _USUAL if noisy and parted(name)[0] else 0.0
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)

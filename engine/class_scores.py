@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from engine import comparable
 from engine.paired_answers import ModelTest, from_answers, from_confusions
 from engine.runs import Run
 from engine.scored import TITLES, Scored, read_scored, splits_to_compare
@@ -82,7 +83,8 @@ def compare_classes(runs: Sequence[Run], base: str = "", split: str = "") -> Cla
     missing = {run: one for run, one in found.items() if isinstance(one, str)}
     own = next((one for one in scored if one.run == base), None)
     refused = {one.run: why for one in scored if one.run != base and (why := _refused(own, one))}
-    told = tuple(words for one in scored if one.run not in refused for words in _told(own, one))
+    weak = ((one.run, words) for one in scored if one.run not in refused for words in _told(own, one))
+    told = tuple(comparable.told(weak))
     comparison = ClassComparison(split=split, base=base, scored=scored, classes=(), missing=missing, refused=refused,
                                  told=told)  # fmt: skip
     return msgspec.structs.replace(comparison, classes=_by_change(comparison))
@@ -94,9 +96,9 @@ def _refused(base: Scored | None, other: Scored) -> str:
         return "the baseline has no evaluation to compare with"
     if base.data[0] and other.data[0] and base.data[:2] != other.data[:2]:
         names = [" ".join(filter(None, one.data[:2])) for one in (other, base)]
-        return f"its data is {names[0]}, the baseline's {names[1]}"
+        return f"other data than the baseline's ({names[0]}, not {names[1]})"
     if not set(base.classes) & set(other.classes):
-        return "it has no class of the baseline's"
+        return "it has none of the baseline's classes"
     return ""
 
 
@@ -105,15 +107,15 @@ def _told(base: Scored | None, other: Scored) -> Iterator[str]:
         return
     title = TITLES.get(other.split, other.split)
     if base.data[2] and other.data[2] and base.data[2] != other.data[2]:
-        yield f"{other.run}: other samples, or another split of them: part of a difference is the {title} split's"
+        yield f"other samples, or another split of them: part of a difference is the {title} split's"
     elif not base.data[2] or not other.data[2]:
-        yield f"{other.run}: whether the {title} split is the baseline's is not recorded"
+        yield f"whether the {title} split is the baseline's is not recorded"
     more, fewer = ([name for name in one.classes if name not in two.classes]
                    for one, two in ((other, base), (base, other)))  # fmt: skip
-    for names, words in ((more, "only it has"), (fewer, "it lacks")):
+    for names, words in ((more, "classes that the baseline lacks:"), (fewer, "without the baseline's classes")):
         if names:
             rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            yield f"{other.run}: {words} {', '.join(names[:5])}{rest}"
+            yield f"{words} {', '.join(names[:5])}{rest}"
 
 
 def _by_change(found: ClassComparison) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.answers import confusion_of
+from engine.comparable import data_named
 from engine.jsonio import number, read_json
 from engine.records import EVALUATION_FILE
 from engine.runs import Run
@@ -75,7 +76,7 @@ def read_scored(run: Run, split: str) -> Scored | str:
     steps = splits_scored(run).get(split)
     title = TITLES.get(split, split)
     if not steps:
-        return f"has no evaluation of the {title} split"
+        return f"no evaluation of the {title} split"
     step = _step(run, split, steps)
     path = run.paths.evaluation / f"{split}-{step:08d}.json"
     try:
@@ -89,7 +90,7 @@ def read_scored(run: Run, split: str) -> Scored | str:
     counts, classes = square(table)
     rows = _rows(table, counts, classes)
     if not rows:
-        return f"its evaluation of the {title} split has no classes"
+        return f"the evaluation of the {title} split has no classes"
     epoch = number(table.get("epoch"))
     return Scored(
         run=run.id, split=split, step=step, epoch=epoch, checkpoint=str(table.get("checkpoint") or ""),
@@ -161,12 +162,10 @@ def _right(table: Mapping[str, Any]) -> tuple[bool, ...]:
 
 
 def _data(run: Run) -> tuple[str, str, str]:
-    table = run.info.settings.get("data")
-    table = table if isinstance(table, dict) else {}
+    named, path = data_named(run)
     try:
         found = read_json(run.paths.data)
     except (OSError, ValueError):
         found = None
     content = found if isinstance(found, dict) else {}
-    name = str(table.get("name") or content.get("name") or "")
-    return name, str(table.get("path") or ""), str(content.get("fingerprint") or "")
+    return named or str(content.get("name") or ""), path, str(content.get("fingerprint") or "")

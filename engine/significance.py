@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from engine import student_t
+from engine import comparable, student_t
+from engine.comparable import apart, weakened
 from engine.index import flatten
 from engine.jsonio import number
 from engine.runs import Run
@@ -18,7 +19,7 @@ from engine.spread import DIFFERENT, essence
 ALPHA = 0.05
 WELCH = "Welch's t-test"
 FOLDS = "corrected resampled t-test (Nadeau and Bengio)"
-CANNOT_TELL = "one seed each: cannot tell"
+CANNOT_TELL = "cannot tell: one seed each"
 SAME = "not distinguishable"
 MAIN = ("accuracy", "macro_f1", "cer", "rmse", "r2", "bits_per_character", "loss")
 """Scores that are tested; the others mostly follow them."""
@@ -70,7 +71,9 @@ class Significance(msgspec.Struct, frozen=True, kw_only=True):
     """What can be said of some runs."""
 
     groups: tuple[Group, ...]
-    """The first one is the baseline's."""
+    """The baseline's is the first one, where it has a run that finished."""
+    base: str = ""
+    """The name of the baseline's group; empty where nothing is measured against it."""
     metrics: tuple[str, ...]
     contrasts: tuple[Contrast, ...]
     told: tuple[str, ...] = ()
@@ -87,8 +90,18 @@ def significance(runs: Sequence[Run], *, alpha: float = ALPHA) -> Significance:
     groups, told = group_runs(runs)
     if not groups:
         return Significance(groups=(), metrics=(), contrasts=(), told=tuple(told))
-    base, others = groups[0], groups[1:]
-    metrics = [key for key in base.values if any(key in other.values for other in others)] or list(base.values)
+    known = {run.id: run for run in runs}
+    if _kind(known[groups[0].runs[0]]) != _kind(runs[0]):
+        told.append(f"nothing is measured against the baseline {runs[0].id}: it has not finished")
+        metrics = list(dict.fromkeys(key for group in groups for key in group.values))
+        return Significance(groups=tuple(groups), metrics=tuple(metrics), contrasts=(), told=tuple(told))
+    base = groups[0]
+    unlike = {group.name: apart(runs[0], known[group.runs[0]]) for group in groups[1:]}
+    told += [f"not tested: {words}" for words in comparable.told(unlike)]
+    told += comparable.told({group.name: weakened(runs[0], known[group.runs[0]]) for group in groups[1:]})
+    others = [group for group in groups[1:] if not unlike[group.name]]
+    shared = [key for key in base.values if any(key in other.values for other in groups[1:])]
+    metrics = shared or list(base.values)
     tests = [
         _test(base, other, key, sum(key in one.values for one in others), alpha)
         for key in metrics
@@ -97,29 +110,43 @@ def significance(runs: Sequence[Run], *, alpha: float = ALPHA) -> Significance:
     ]
     if len(others) > 1 and any(test.p is not None for test in tests):
         told.append(f"p-values and intervals allow for {len(others)} comparisons (Bonferroni)")
-    return Significance(groups=tuple(groups), metrics=tuple(metrics), contrasts=tuple(tests), told=tuple(told))
+    return Significance(
+        groups=tuple(groups), base=base.name, metrics=tuple(metrics), contrasts=tuple(tests), told=tuple(told)
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------- groups
 
 
 def group_runs(runs: Sequence[Run]) -> tuple[list[Group], list[str]]:
-    """Runs by their settings without the seed, the first run's group first; and what was left out."""
+    """Runs by settings, data and own code, without the seed, the first run's group first; and what was left out."""
     members: dict[str, dict[str, Run]] = {}
     told = []
     for run in runs:
         if run.status != "finished":
-            told.append(f"{run.id} is left out: it is {run.status}")
+            told.append(f"{run.id} is left out: its state is {run.status}, not finished")
             continue
         flat = dict(flatten(run.info.settings))
         seed = f"{flat.get('seed', run.info.seed)}" + (f"/{flat['data.fold']}" if "data.fold" in flat else "")
-        own = members.setdefault(f"{essence(run.info.settings)} {run.info.parent}", {})
+        own = members.setdefault(_kind(run), {})
         if seed in own:  # the same seed makes the same run again: it says nothing of the spread
             told.append(f"{run.id} is left out: it repeats seed {seed} of {own[seed].id}")
         else:
             own[seed] = run
+    first = _kind(runs[0]) if runs else ""
+    members = {kind: members[kind] for kind in sorted(members, key=lambda kind: kind != first)}
     names = _names([next(iter(own.values())) for own in members.values()])
+    for name, own in zip(names, members.values(), strict=True):
+        states = dict.fromkeys(comparable.codes(list(own.values())).values())
+        if len(states) > 1:
+            told.append(f"the runs of {name} were started from different code: {', '.join(states)}")
     return [_group(name, own) for name, own in zip(names, members.values(), strict=True)], told
+
+
+def _kind(run: Run) -> str:
+    """What runs that tell of one another's spread have in common: settings, origin, own models and data; no seed."""
+    own = sorted(run.info.code.items())
+    return f"{essence(run.info.settings)} {run.info.parent} {own} {run.info.data_fingerprint}"
 
 
 def _names(firsts: Sequence[Run]) -> list[str]:
@@ -177,11 +204,11 @@ def _test(base: Group, other: Group, metric: str, comparisons: int, alpha: float
     plain = Contrast(metric=metric, base=base.name, group=other.name, difference=difference)
     if len(first) < 2 or len(second) < 2:
         few = [group.name for group in (base, other) if len(group.runs) < 2]
-        verdict = CANNOT_TELL if len(few) == 2 else f"one seed of {few[0]}: cannot tell"
+        verdict = CANNOT_TELL if len(few) == 2 else f"cannot tell: one seed of {few[0]}"
         return msgspec.structs.replace(plain, verdict=verdict)
     if base.folds or other.folds:
         if base.seeds != other.seeds:
-            verdict = "other folds than the baseline's: cannot tell"
+            verdict = "cannot tell: other folds than the baseline's"
             return msgspec.structs.replace(plain, verdict=verdict, test=FOLDS)
         spread, freedom, name = *_of_folds(first, second), FOLDS
     else:

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from engine.errors import RunError
@@ -60,6 +61,17 @@ class Saved:
 def template(title: str, motivation: str = "") -> str:
     """A new entry."""
     return f"# {title}\n\n## Motivation\n\n{motivation}\n\n## Results\n\n\n\n## Interpretation\n\n"
+
+
+def writing_place(text: str) -> tuple[int, int]:
+    """Where one goes on writing, as line and column: in the first section that is still empty, else at the end."""
+    lines = text.split("\n")
+    heads = [at for at, line in enumerate(lines) if line.startswith("#")]
+    for at, following in pairwise([*heads, len(lines)]):
+        empty = not any(line.strip() for line in lines[at + 1 : following])
+        if empty and lines[at].lstrip("#").strip() in SECTIONS and following > at + 1:
+            return min(at + 2, following - 1), 0
+    return len(lines) - 1, len(lines[-1])
 
 
 def read_words(path: Path) -> Words:

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.make_runs import Maker
 from engine.class_scores import changes, compare_classes, models_tested
 from engine.code_diff import compare_code
+from engine.compare import compare
 from engine.runs import Run, RunsFolder
 from engine.scored import Scored, read_scored, splits_to_compare
 from tests.compare_world import CLASSES, change, commits_of, evaluate, git, launched
@@ -32,6 +33,41 @@ def folder(tmp_path: Path) -> RunsFolder:
 
 def of(folder: RunsFolder, *ids: str) -> list[Run]:
     return [folder.find(run) for run in ids]
+
+
+# ------------------------------------------------------------------------------------------------ settings and scores
+
+
+def test_no_difference_is_formed_between_scores_on_other_data(folder: RunsFolder) -> None:
+    settings = folder.find("e0002").info.settings
+    change(folder.root / "e0002", "run.json", settings={**settings, "data": {"name": "other"}})
+    change(folder.root / "e0003", "run.json", data_fingerprint="changed")
+    found = compare(of(folder, "e0001", "e0002", "e0003"))
+    assert "other, not digits" in found["apart"]["e0002"]
+    assert set(found["deltas"]["test/accuracy"]) == {"e0003"}
+    assert set(found["deltas"]["minutes"]) == {"e0002", "e0003"}, "time is time"
+    assert "has changed" in found["weakened"]["e0003"]
+    done = run_engine("--runs", str(folder.root), "compare", "e0001", "e0002", cwd=folder.root.parent)
+    assert "no difference is formed for e0002: other data" in done.stdout
+
+
+def test_a_setting_that_a_run_lacks_is_at_its_default(folder: RunsFolder) -> None:
+    settings = folder.find("e0002").info.settings
+    data = {**settings["data"], "augment": {"degrees": 0.0, "flip": 0.5}, "near_duplicates": True}
+    change(folder.root / "e0002", "run.json", settings={**settings, "data": data})
+    found = compare(of(folder, "e0001", "e0002"))["settings"]
+    assert {key: row["e0002"] for key, row in found.items() if key.startswith("data.")} == {"data.augment.flip": 0.5}
+
+
+def test_the_state_of_the_code_is_among_what_differs(folder: RunsFolder) -> None:
+    for run, commit, patch in (("e0001", "a" * 40, ""), ("e0002", "a" * 40, "x"), ("e0003", "a" * 40, "y")):
+        launched(folder, run, "/nowhere", commit, patch, diff_sha256=patch)
+    row = compare(of(folder, "e0001", "e0002", "e0003"))["settings"]["code"]
+    assert row["e0001"] == "aaaaaaa"
+    assert row["e0002"].startswith("aaaaaaa+")
+    assert len(set(row.values())) == 3
+    launched(folder, "e0002", "/nowhere", "a" * 40)
+    assert "code" not in compare(of(folder, "e0001", "e0002"))["settings"]
 
 
 # ---------------------------------------------------------------------------------------------------------- classes
@@ -77,15 +113,15 @@ def test_a_class_that_only_one_run_has_is_told(folder: RunsFolder) -> None:
     assert found.only("oak") == ("e0002",)
     assert found.only("ash") == ()
     assert found.difference("e0002", "oak", "f1") is None
-    assert any("only it has oak" in words for words in found.told)
-    assert any("it lacks birch, cedar" in words for words in found.told)
+    assert any("classes that the baseline lacks: oak" in words for words in found.told)
+    assert any("without the baseline's classes birch, cedar" in words for words in found.told)
 
 
 def test_other_data_is_refused(folder: RunsFolder) -> None:
     settings = folder.find("e0002").info.settings
     change(folder.root / "e0002", "run.json", settings={**settings, "data": {"name": "other"}})
     found = compare_classes(of(folder, "e0001", "e0002"))
-    assert "its data is other" in found.refused["e0002"]
+    assert "other data" in found.refused["e0002"]
     assert found.difference("e0002", "birch", "f1") is None
     assert found.value("e0002", "birch", "f1") is not None
     assert models_tested(found) == []
@@ -101,13 +137,13 @@ def test_other_samples_are_told_and_no_models_are_tested_on_them(folder: RunsFol
 
 def test_classes_without_any_in_common_are_refused(folder: RunsFolder) -> None:
     evaluate(folder.root / "e0002", [[1, 0], [0, 1]], ["x", "y"])
-    assert "no class" in compare_classes(of(folder, "e0001", "e0002")).refused["e0002"]
+    assert "none of" in compare_classes(of(folder, "e0001", "e0002")).refused["e0002"]
 
 
 def test_a_run_without_an_evaluation_says_so(folder: RunsFolder) -> None:
     (folder.root / "e0002/evaluation/test-00000600.json").unlink()
     found = compare_classes(of(folder, "e0001", "e0002", "e0003"))
-    assert found.missing == {"e0002": "has no evaluation of the test split"}
+    assert found.missing == {"e0002": "no evaluation of the test split"}
     assert [one.run for one in found.scored] == ["e0001", "e0003"]
     assert "e0003" not in found.refused
     without = compare_classes(of(folder, "e0002", "e0001"))
@@ -283,7 +319,7 @@ def test_the_command_tells_all_of_it(folder: RunsFolder, project: Path) -> None:
     assert {group["runs"][0] for group in found["significance"]["groups"]} == {"e0001", "e0002"}
     assert "+2" in found["code"][0]["parts"][0]["text"]
     plain = run_engine("compare", "e0001", "e0002", "--classes", "--code", cwd=cwd).stdout
-    for words in ("one seed each: cannot tell", "McNemar's test", "birch", "1 file changed", "+2"):
+    for words in ("cannot tell: one seed each", "McNemar's test", "birch", "1 file changed", "+2"):
         assert words in plain
     short = engine_json("compare", "e0001", "e0002", "--json", cwd=cwd)
     assert not {"classes", "code"} & set(short)

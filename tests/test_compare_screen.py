@@ -92,7 +92,7 @@ async def test_scores_are_told_against_the_baseline(world: Path) -> None:
         shown = table(screen)["test/accuracy"]
         assert [float(cell) for cell in shown[1:]] == [pytest.approx(deltas[r], abs=6e-4) for r in ("e0002", "e0003")]
         assert shown[1][0] in "+-"
-        await press(pilot, "right", "b")
+        await press(pilot, "b")
         await until(pilot, lambda: table(screen)["test/accuracy"][0][0] in "+-")
         assert float(table(screen)["test/accuracy"][0]) == pytest.approx(-deltas["e0002"], abs=6e-4)
         assert "★e0002" in table(screen)["scores"]
@@ -114,7 +114,7 @@ async def test_the_best_of_all_curves_has_the_star_whichever_run_is_marked(world
         chart = screen.charts[0]
         await until(pilot, lambda: len(chart.plot.curves) == 3)
         assert [(mark.value, mark.curve) for mark in chart.plot.marks] == [(0.9, 1)]
-        await press(pilot, "right", "space")
+        await press(pilot, "space")
         assert [mark.value for mark in chart.plot.marks] == [0.7], "of those in sight"
 
 
@@ -131,8 +131,59 @@ async def test_long_names_of_scores_are_shown_in_full_where_there_is_room(world:
     path = world / "runs/e0001/state.json"
     state = json.loads(path.read_text())
     path.write_text(json.dumps({**state, "metrics": {**state["metrics"], "test_last/weighted_precision_of_all": 0.5}}))
-    async with opened(world, size=(200, 60)) as (pilot, _):
-        await seen(pilot, "test_last/weighted_precision_of_all")
+    async with opened(world, size=(200, 60)) as (pilot, screen):
+        await seen(pilot, "what differs")
+    lines = screen.pane.plain.splitlines()
+    at = next(place for place, line in enumerate(lines) if line.strip() == "test_last")
+    assert any(line.startswith(" weighted_precision_of_all ") for line in lines[at:]), "its split stands above it"
+
+
+async def test_of_runs_on_other_data_the_scores_stand_without_a_difference(world: Path) -> None:
+    settings = json.loads((world / "runs/e0002/run.json").read_text())["settings"]
+    edit(world, "e0002", settings={**settings, "data": {"name": "iris"}})
+    score = json.loads((world / "runs/e0002/state.json").read_text())["metrics"]["test/accuracy"]
+    async with opened(world) as (pilot, screen):
+        await seen(pilot, "no difference is formed for e0002", "(iris, not digits)")
+        _, other, third = table(screen)["test/accuracy"]
+        assert float(other) == pytest.approx(score, abs=1e-4)
+        assert third[0] in "+-"
+
+
+async def test_scores_are_shown_with_their_differences_where_there_is_room_for_both(world: Path) -> None:
+    def row(screen: CompareScreen) -> list[str]:
+        line = next(line for line in screen.pane.plain.splitlines() if line.startswith(" test/accuracy"))
+        return line.split()[1:]
+
+    score = json.loads((world / "runs/e0003/state.json").read_text())["metrics"]["test/accuracy"]
+    async with opened(world) as (pilot, screen):
+        await until(pilot, lambda: "what differs" in screen.pane.plain)
+        assert len(row(screen)) == 3
+        await press(pilot, "a")
+        assert float(row(screen)[-1]) == pytest.approx(score, abs=1e-4)
+        await press(pilot, "f")
+        await until(pilot, lambda: not screen.charts[0].region and len(row(screen)) == 5)
+        assert float(row(screen)[-2]) == pytest.approx(score, abs=1e-4)
+        assert row(screen)[-1][0] in "+-"
+        await press(pilot, "f")
+        await until(pilot, lambda: screen.charts[0].region and not screen.pane.region)
+        await press(pilot, "f")
+        await until(pilot, lambda: screen.charts[0].region and screen.pane.region)
+
+
+async def test_what_is_logged_at_each_step_is_smoothed_until_the_key_is_pressed(world: Path) -> None:
+    for number in (1, 2, 3):
+        with SeriesWriter(world / f"runs/e000{number}/series") as writer:
+            for step in range(90_000, 90_500):
+                writer.log(step, {"train/loss": step % 2})
+    async with opened(world) as (pilot, screen):
+        screen.names = ("val/accuracy", "train/loss")
+        screen._wake.set()
+        await until(pilot, lambda: len(screen.charts[1].plot.curves) == 3)
+        assert [chart.plot.curves[0].smooth for chart in screen.charts] == [0.0, 0.9]
+        assert not screen.charts[1].plot.curves[0].raw
+        assert "smoothed 0.9" in str(screen.charts[1].border_title)
+        await press(pilot, "s", "s")
+        assert screen.charts[1].plot.curves[0].smooth == 0.0
 
 
 async def test_all_curves_are_drawn_and_one_can_be_hidden(world: Path) -> None:
@@ -140,7 +191,7 @@ async def test_all_curves_are_drawn_and_one_can_be_hidden(world: Path) -> None:
         first = screen.charts[0]
         await until(pilot, lambda: len(first.plot.curves) == 3)
         assert first.border_title is not None
-        await press(pilot, "right", "space")
+        await press(pilot, "space")
         assert [curve.label for curve in first.plot.curves] == ["e0001", "e0003"]
         assert first.plot.curves[1].color == "curve-2", "a curve keeps its colour"
         await press(pilot, "left", "space")
@@ -169,7 +220,7 @@ async def test_points_that_come_are_drawn(world: Path) -> None:
 
 async def test_a_journal_page_is_written(world: Path) -> None:
     async with opened(world, "e0001", "e0002") as (pilot, _):
-        await press(pilot, "right", "b", "R")
+        await press(pilot, "b", "R")
         pages = world / "runs" / "journal"
         await until(pilot, lambda: any(pages.glob("*.html")), 60)
         await seen(pilot, "Journal page written")
@@ -188,7 +239,7 @@ async def test_a_run_that_goes_away_is_told(world: Path) -> None:
         shutil.rmtree(world / "runs" / "e0002")
         screen._wake.set()
         await seen(pilot, "no longer there: e0002")
-        await press(pilot, "right", "right", "enter")
+        await press(pilot, "right", "enter")
         await seen(pilot, "e0001")
 
 

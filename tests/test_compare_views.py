@@ -104,7 +104,7 @@ async def test_classes_stand_beside_each_other_with_their_differences(world: Pat
 async def test_another_baseline_and_another_split(world: Path) -> None:
     async with Opened(world, "e0001", "e0003") as (pilot, screen):
         before = await shown(pilot, screen, "c", CLASSES)
-        await press(pilot, "right", "b")
+        await press(pilot, "b")
         await until(pilot, lambda: "★e0003" in screen.view_pane.plain)
         assert screen.view_pane.plain != before
         await press(pilot, "v")
@@ -114,12 +114,14 @@ async def test_another_baseline_and_another_split(world: Path) -> None:
         await press(pilot, "tab", "shift+tab")
         await until(pilot, lambda: screen.content is not None)
         await press(pilot, "v")
-        await seen(pilot, "on the validation split", "e0003 has no evaluation of the validation split")
+        await seen(pilot, "on the validation split", "e0003: no evaluation of the validation split")
 
 
 async def test_the_difference_of_confusions_is_that_of_the_marked_run(world: Path) -> None:
     async with Opened(world) as (pilot, screen):
-        assert "is the baseline" in await shown(pilot, screen, "d", CONFUSION)
+        assert "e0001 → e0002" in await shown(pilot, screen, "d", CONFUSION), "another run than the baseline is marked"
+        await press(pilot, "left")
+        await until(pilot, lambda: "is the baseline" in screen.view_pane.plain)
         await press(pilot, "right", "right")
         await until(pilot, lambda: "e0001 → e0003" in screen.view_pane.plain)
         assert "what changed most" in screen.view_pane.plain
@@ -129,13 +131,47 @@ async def test_the_difference_of_confusions_is_that_of_the_marked_run(world: Pat
         assert row.split()[2:20] == expected
 
 
+async def test_confusions_are_told_of_the_two_runs_alone(world: Path) -> None:
+    for run in ("e0003", "e0004"):
+        settings = json.loads((world / f"runs/{run}/run.json").read_text())["settings"]
+        change(world / "runs" / run, "run.json", settings=settings | {"data": {"name": "iris"}})
+    async with Opened(world) as (pilot, screen):
+        assert "e0003" not in await shown(pilot, screen, "d", CONFUSION)
+        await press(pilot, "right")
+        await until(pilot, lambda: "no difference is formed for e0003: other data" in screen.view_pane.plain)
+        await press(pilot, "c")
+        await until(pilot, lambda: "for e0003, e0004: other data" in screen.view_pane.plain)
+
+
+async def test_much_that_is_to_be_known_of_a_table_stands_below_it(world: Path) -> None:
+    for run, name in (("e0002", "iris"), ("e0003", "wine"), ("e0004", "moons and more " * 30)):
+        settings = json.loads((world / f"runs/{run}/run.json").read_text())["settings"]
+        change(world / "runs" / run, "run.json", settings=settings | {"data": {"name": name}})
+    async with Opened(world) as (pilot, screen):
+        await until(pilot, lambda: "scores" in screen.pane.plain)
+        lines = screen.pane.plain.splitlines()
+        assert any("no difference is formed for 3 runs: see below" in line for line in lines[:4])
+        text = screen.pane.plain
+        assert text.index("more scores") < text.index("e0002: other data")
+        text = await shown(pilot, screen, "c", CLASSES)
+        assert "no difference is formed for 3 runs: see below" in text.splitlines()[1]
+        assert text.index("class 00") < text.index("e0002: other data")
+
+
+async def test_seeds_without_a_second_group_leave_room_for_each_seed(world: Path) -> None:
+    async with Opened(world, "e0001", "e0002", size=(80, 24)) as (pilot, screen):
+        text = await shown(pilot, screen, "t", SEEDS)
+    assert "each seed" in text
+    assert "difference  " not in text
+    assert "e0001 (seed 1), e0002 (seed 0)" in text
+
+
 async def test_of_a_hundred_classes_those_that_changed_most_are_drawn(world: Path) -> None:
     for number in (1, 2):
         evaluate(world / f"runs/e000{number}", confusion(100, number), NAMES)
     async with Opened(world, "e0001", "e0002") as (pilot, screen):
         text = await shown(pilot, screen, "c", CLASSES)
         assert len([line for line in text.splitlines() if line.startswith(" class ")]) == 101
-        await press(pilot, "right")
         text = await shown(pilot, screen, "d", CONFUSION)
         assert "of 100 classes that changed most" in text
         width = screen.view_pane.scrollable_content_region.width
@@ -151,7 +187,7 @@ async def test_seeds(world: Path) -> None:
         assert "Welch's t-test" in text
         assert "the models themselves" in text
     async with Opened(world, "e0001", "e0003") as (pilot, screen):
-        assert "one seed each: cannot tell" in await shown(pilot, screen, "t", SEEDS)
+        assert "cannot tell: one seed each" in await shown(pilot, screen, "t", SEEDS)
 
 
 async def test_code(world: Path, tmp_path: Path) -> None:
@@ -167,7 +203,9 @@ async def test_code(world: Path, tmp_path: Path) -> None:
     for run, commit in zip(("e0001", "e0002"), commits_of(project), strict=True):
         launched(RunsFolder(world / "runs"), run, project, commit)
     async with Opened(world, "e0001", "e0002", "e0003") as (pilot, screen):
-        assert "the baseline itself" in await shown(pilot, screen, "D", CODE)
+        await shown(pilot, screen, "D", CODE)
+        await press(pilot, "left")
+        await until(pilot, lambda: "the baseline itself" in screen.view_pane.plain)
         await press(pilot, "right")
         await until(pilot, lambda: "+2 -1 lines" in screen.view_pane.plain)
         text = screen.view_pane.plain
@@ -190,7 +228,7 @@ async def test_keys_of_the_charts_rest_in_other_views_and_the_views_follow_each_
             assert screen.view == view
         assert screen.pane.has_focus
         await press(pilot, "space")
-        assert screen.hidden == {"e0001"}
+        assert screen.hidden == {"e0002"}
         await press(pilot, "shift+tab")
         assert screen.view == CODE
 
@@ -242,7 +280,7 @@ def test_picture(still: Path, snap_compare: Callable[..., bool], key: str, size:
         screen = CompareScreen(("e0001", "e0002", "e0003", "e0004"))
         app.push_screen(screen)
         await until(pilot, lambda: screen.is_mounted and screen.comparison is not None)
-        await press(pilot, "right", "right", key)
+        await press(pilot, "right", key)
         await until(pilot, lambda: screen.content is not None)
         await pilot.pause()
 

@@ -105,10 +105,11 @@ async def test_an_entry_is_begun_written_and_made_a_page(world: Path) -> None:
         await press(pilot, "n")
         await press(pilot, *"Depth", "enter")
         await seen(pilot, "Depth", "Motivation")
-        await press(pilot, "e", *"hjk", "escape")
+        await until(pilot, lambda: screen.words.editing)
+        await press(pilot, *"hjk", "escape")
         (entry,) = entries(runs_of(world))
         await until(pilot, lambda: entry.html.exists() and "hjk" in entry.html.read_text())
-        assert entry.path.read_text().startswith("hjk# Depth")
+        assert "## Motivation\n\nhjk\n\n## Results" in entry.path.read_text()
         await press(pilot, "escape", "escape")
         await until(pilot, lambda: screen is not pilot.app.screen)
 

@@ -17,6 +17,7 @@ from benchmarks.make_runs import Maker
 from engine.curves import read_curve
 from engine.jsonio import read_json
 from engine.lineage import lineage, whole_series
+from engine.report import figures
 from engine.report.gather import sections
 from engine.report.html import as_html
 from engine.report.markdown import code, escaped
@@ -168,9 +169,33 @@ def test_seeds_come_with_mean_and_deviation(world: Path) -> None:
         edit(world, run, lambda state, value=value: state["metrics"].update({"test/accuracy": value}), "state.json")  # type: ignore[misc]
     done = run_engine("report", "e0001", "e0002", "e0003", "-o", "page.md", cwd=world)
     assert done.returncode == 0, done.stderr
-    found = {row[2]: row[3:] for row in rows((world / "page.md").read_text(), "Repeated runs")}
-    assert found["test/accuracy"][0] == "0.6000 ± 0.1414"
-    assert "one seed of" in found["test/accuracy"][-1]
+    page = (world / "page.md").read_text()
+    found = {row[0]: row[1:] for row in rows(page, "Repeated runs")}
+    (repeated,) = (row for name, row in found.items() if name.startswith("test/accuracy") and "lr 0.01" in name)
+    assert repeated[0] == "0.6000 ± 0.1414"
+    assert "one seed of" in repeated[-1]
+    assert ": e0002, e0003" in page
+
+
+def test_scores_on_other_data_have_no_difference(world: Path) -> None:
+    edit(world, "e0002", lambda info: info["settings"].update(data={"name": "iris"}))
+    assert run_engine("report", "e0001", "e0002", "e0003", "-o", "page.md", cwd=world).returncode == 0
+    page = (world / "page.md").read_text()
+    (scores,) = (row for row in rows(page, "Metrics") if row[0] == "test/accuracy")
+    assert ["(" in cell for cell in scores[1:]] == [False, False, True]
+    assert "No difference is formed for e0002: other data than the baseline's (iris, not digits)." in page
+
+
+def test_of_many_differences_a_row_tells_those_that_say_most(world: Path) -> None:
+    more = {f"a{n}": n for n in range(9)} | {"name": "cnn"}
+    edit(world, "e0002", lambda info: info["settings"].update(model=more))
+    assert run_engine("report", "e0001", "e0002", "-o", "page.md", cwd=world).returncode == 0
+    page = (world / "page.md").read_text()
+    _, told = (row[2] for row in rows(page, "Runs"))
+    assert told.startswith("`model.name = cnn`")
+    assert told.endswith("more")
+    assert told.count("`") == 8
+    assert len([row for row in rows(page, "Settings that differ") if row[0].startswith("`model.a")]) == 9
 
 
 def test_a_page_of_one_run_that_has_logged_nothing(world: Path) -> None:
@@ -184,6 +209,22 @@ def test_a_page_of_one_run_that_has_logged_nothing(world: Path) -> None:
     page = (world / written["markdown"]).read_text()
     assert "e0001 (failed)" in page
     assert "## Curves" not in page
+
+
+def test_noise_of_steps_is_smoothed_in_the_figures(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in (world / "runs/e0001/series/val").glob("*.f8"):
+        path.unlink()
+    with SeriesWriter(world / "runs/e0001/series") as writer:
+        for step in range(90_000, 91_000):
+            writer.log(step, {"train/loss": float(step % 2)})
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: drawn.append(figure))
+    folder = RunsFolder(world / "runs")
+    figures.draw(world, folder, [folder.find("e0001"), folder.find("e0002")])
+    lines = {line.get_label(): line for line in drawn[1].axes[0].lines}
+    tail = lines["e0001 train/loss, smoothed"].get_ydata()[-100:]
+    assert max(tail) - min(tail) < 0.2
+    assert "e0002 val/loss" in lines, "evaluations are drawn as they are"
 
 
 def test_a_continued_run_is_one_curve(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from scipy import stats
 
@@ -26,6 +27,11 @@ def make(number: int, accuracy: float, *, seed: int, lr: float = 0.1, status: st
     info = RunInfo(run=f"e{number:04d}", experiment="digits", settings=settings, seed=seed)
     state = State(state=status, metrics={"test/accuracy": accuracy, "test/loss": "NaN"})
     return Run(paths=RunPaths(Path(f"/nowhere/e{number:04d}")), info=info, state=state, marks=Marks())
+
+
+def launched(run: Run, **what: Any) -> Run:
+    """A run with more that is known of its start."""
+    return msgspec.structs.replace(run, info=msgspec.structs.replace(run.info, **what))
 
 
 def runs_of(values: dict[float, list[float]], **more: Any) -> list[Run]:
@@ -113,6 +119,48 @@ def test_a_repeated_seed_and_an_unfinished_run_are_left_out() -> None:
     found = significance(runs)
     assert found.groups[0].runs == ("e0001", "e0002")
     assert [words.split()[0] for words in found.told] == ["e0007", "e0008"]
+
+
+def test_groups_of_other_data_or_another_task_are_shown_and_not_tested() -> None:
+    base = runs_of({0.1: [0.90, 0.91, 0.92]}, data={"name": "digits"}, task="classification")
+    other = [
+        make(11 + seed, 0.2 + seed / 9, seed=seed, data={"name": "iris"}, task="classification") for seed in (0, 1)
+    ]
+    third = [make(21 + seed, 0.2 + seed / 9, seed=seed, data={"name": "digits"}, task="own") for seed in (0, 1)]
+    found = significance([*base, *other, *third])
+    assert [group.runs[0] for group in found.groups] == ["e0001", "e0011", "e0021"]
+    assert not found.contrasts
+    assert any("iris, not digits" in words for words in found.told)
+    assert any("own, not classification" in words for words in found.told)
+
+
+def test_a_group_is_of_one_state_of_ones_own_models_and_data() -> None:
+    runs = [make(1, 0.90, seed=0), make(2, 0.91, seed=1), make(3, 0.95, seed=0), make(4, 0.94, seed=1)]
+    found = significance([launched(run, code={"nets/wide.py": own}) for run, own in zip(runs, "aabb", strict=True)])
+    assert [group.runs for group in found.groups] == [("e0001", "e0002"), ("e0003", "e0004")]
+    assert len({group.name for group in found.groups}) == 2
+    found = significance([launched(run, data_fingerprint=data) for run, data in zip(runs, "aabb", strict=True)])
+    assert [group.runs for group in found.groups] == [("e0001", "e0002"), ("e0003", "e0004")]
+    assert any("the data set has changed" in words for words in found.told)
+
+
+def test_repetitions_from_different_commits_are_told() -> None:
+    runs = runs_of({0.1: [0.9, 0.91]})
+    found = significance([launched(run, git={"commit": 20 * end}) for run, end in zip(runs, ("aa", "bb"), strict=True)])
+    assert [group.runs for group in found.groups] == [("e0001", "e0002")]
+    assert any("different code: aaaaaaa, bbbbbbb" in words for words in found.told)
+
+
+def test_nothing_is_measured_against_a_baseline_that_has_not_finished() -> None:
+    live = make(9, 0.9, seed=0, lr=0.5, status="running")
+    others = runs_of({0.1: [0.90, 0.91], 0.2: [0.5, 0.51]})
+    found = significance([live, *others])
+    assert (found.base, found.contrasts) == ("", ())
+    assert any("the baseline e0009" in words for words in found.told)
+    found = significance([make(9, 0.9, seed=7, lr=0.2, status="running"), *others])
+    assert found.groups[0].runs == ("e0003", "e0004"), "other seeds of the baseline have"
+    assert found.base == found.groups[0].name
+    assert found.contrasts
 
 
 def test_folds_are_paired_and_corrected_for_their_overlap() -> None:

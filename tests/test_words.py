@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.errors import RunError
-from engine.words import SECTIONS, read_words, save_words, template
+from engine.words import SECTIONS, read_words, save_words, template, writing_place
 from tests.run_world import opened, runs  # noqa: F401
 from tests.tui_world import press, screen_text, seen, until
 from tui.widgets.words_pane import WordsPane
@@ -94,6 +94,15 @@ async def notes(pilot: Any, screen: Any) -> WordsPane:
     return screen.query_one(WordsPane)  # type: ignore[no-any-return]
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [("", (0, 0)), ("old\n", (1, 0)), ("old", (0, 3)), (template("x"), (4, 0)), (template("x", "why"), (8, 0)),
+     ("# x\n\n## Results\n## Interpretation\nwords\n", (5, 0)), ("## Results\n\n## More\n", (1, 0))],
+)  # fmt: skip
+def test_one_goes_on_writing_where_nothing_is_written_yet(text: str, place: tuple[int, int]) -> None:
+    assert writing_place(text) == place
+
+
 async def test_notes_are_begun_from_the_template_and_saved_on_leaving(runs: Path) -> None:  # noqa: F811
     path = runs / "e0001" / "notes.md"
     path.unlink(missing_ok=True)
@@ -107,7 +116,7 @@ async def test_notes_are_begun_from_the_template_and_saved_on_leaving(runs: Path
         assert not path.exists(), "nothing was written"
         await press(pilot, "e", *"8q[1", "escape")
         await until(pilot, path.exists)
-        assert path.read_text() == "8q[1" + template("e0001 · digits-mlp")
+        assert path.read_text() == template("e0001 · digits-mlp", "8q[1")
         await seen(pilot, "8q[1")
         assert screen.is_current
 
@@ -118,10 +127,10 @@ async def test_ctrl_s_saves_and_goes_on(runs: Path) -> None:  # noqa: F811
     async with opened(runs) as (pilot, screen):
         pane = await notes(pilot, screen)
         await press(pilot, "e", "a", "ctrl+s")
-        await until(pilot, lambda: path.read_text() == "aold\n")
+        await until(pilot, lambda: path.read_text() == "old\na")
         assert pane.editing
         await press(pilot, "b", "escape")
-        await until(pilot, lambda: path.read_text() == "abold\n")
+        await until(pilot, lambda: path.read_text() == "old\nab")
         assert sorted(p.name for p in path.parent.glob("notes*")) == ["notes.md"]
 
 
@@ -132,7 +141,7 @@ async def test_another_tab_saves(runs: Path) -> None:  # noqa: F811
         await notes(pilot, screen)
         await press(pilot, "e", "x")
         await screen.show_tab(0)
-        await until(pilot, lambda: path.read_text() == "xold\n")
+        await until(pilot, lambda: path.read_text() == "old\nx")
 
 
 async def test_quitting_saves(runs: Path) -> None:  # noqa: F811
@@ -142,7 +151,7 @@ async def test_quitting_saves(runs: Path) -> None:  # noqa: F811
         await notes(pilot, screen)
         await press(pilot, "e", "x", "ctrl+q")
     await asyncio.sleep(0)
-    assert path.read_text() == "xold\n"
+    assert path.read_text() == "old\nx"
 
 
 async def test_a_change_by_someone_else_is_told_and_both_are_kept(runs: Path) -> None:  # noqa: F811
@@ -159,7 +168,7 @@ async def test_a_change_by_someone_else_is_told_and_both_are_kept(runs: Path) ->
         await seen(pilot, "theirs")
     assert path.read_text() == "theirs\n"
     (beside,) = path.parent.glob("notes-*.md")
-    assert beside.read_text() == "mineold\n"
+    assert beside.read_text() == "old\nmine"
 
 
 async def test_what_cannot_be_saved_goes_back_into_the_field(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
@@ -175,7 +184,7 @@ async def test_what_cannot_be_saved_goes_back_into_the_field(runs: Path, monkeyp
             await until(pilot, lambda: pane.editing and any("cannot be saved" in told.message for told in said))
         assert path.read_text() == "old\n"
         await press(pilot, "escape")
-        await until(pilot, lambda: path.read_text() == "mineold\n")
+        await until(pilot, lambda: path.read_text() == "old\nmine")
 
 
 def _no_space(_descriptor: int) -> None:
@@ -207,4 +216,4 @@ async def test_pasted_text_is_inert(runs: Path) -> None:  # noqa: F811
         pane.editor.post_message(events.Paste("a\x1b[31m\r\nb"))
         await until(pilot, lambda: "b" in pane.editor.text)
         assert "\x1b" not in pane.editor.text + screen_text(pilot)
-        assert pane.editor.text.split("\n")[1].startswith("b")
+        assert "\nb\n" in pane.editor.text

@@ -9,7 +9,8 @@ from rich.style import Style
 from textual.app import App
 
 from engine.class_scores import ClassComparison
-from tui.comparison_lines import columns_in_sight, more_columns
+from engine.comparable import told as together
+from tui.comparison_lines import columns_in_sight, more_columns, placed
 from tui.plots.inks import shade_style
 from tui.text import dash, fit, number, pad, safe, wrap
 from tui.theme import Inks, symbol
@@ -37,11 +38,12 @@ def class_lines(
         colours: of the runs.
     """
     table = _Table(app, found, list(runs), cursor, score, list(colours), width, ink)
-    lines = [table.title(), *notes(found, width, ink), [], table.head()]
+    told = notes(found, width, ink)
     if not found.scored:
-        return [*lines[:1], *notes(found, width, ink)]
-    lines += [table.row(name) for name in found.classes]
-    return more_columns(len(runs) - len(table.places), ink) + lines
+        return [table.title(), *told]
+    above, below = placed(told, len(found.refused), ink)
+    lines = [table.title(), *(above or [[]]), table.head(), *(table.row(name) for name in found.classes)]
+    return more_columns(len(runs) - len(table.places), ink) + lines + below
 
 
 def split_title(split: str) -> str:
@@ -52,9 +54,9 @@ def split_title(split: str) -> str:
 def notes(found: ClassComparison, width: int, ink: Inks) -> list[Line]:
     """What is missing, refused, or weakens the comparison."""
     lines: list[Line] = []
-    for run, why in found.missing.items():
-        lines += [[(f" {line}", ink.muted)] for line in wrap(safe(f"{run} {why}"), max(8, width - 2))]
-    refused = [f"{run}: no difference is formed: {why}" for run, why in found.refused.items()]
+    for words in together(found.missing):
+        lines += [[(f" {line}", ink.muted)] for line in wrap(safe(words), max(8, width - 2))]
+    refused = [f"no difference is formed for {words}" for words in together(found.refused)]
     for words in (*refused, *found.told):
         rows = wrap(safe(words), max(8, width - 5))
         lines += [[(f" {symbol('warning') if not at else ' '} {row}", ink.warning)] for at, row in enumerate(rows)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from rich.style import Style
 
+from engine.compare import comparability
 from engine.jsonio import number as as_number
 from tui.comparison import Comparison
 from tui.scores import smaller_is_better
-from tui.text import dash, ellipsis_mark, fit, number, pad, safe, setting
+from tui.text import dash, ellipsis_mark, fit, number, pad, safe, setting, wrap
 from tui.theme import Inks, symbol
 from tui.widgets.table import Line
 
@@ -18,6 +20,10 @@ _LEAST, _MOST = 9, 18
 """Cells of a run's column."""
 _EASY = 10
 """Cells that it has before names take what is left."""
+_DELTA, _BOTH = 8, 16
+"""Cells of a difference, and of a column that has room for the value before it."""
+_MOST_ABOVE = 4
+"""Lines above a table that tell what is to be known of it; more of them stand below it."""
 _NEUTRAL = ("minutes", "epochs", "parameters", "best epoch")
 """Figures of which neither more nor less is better."""
 _ABSENT = object()
@@ -52,16 +58,20 @@ def _key_width(width: int) -> int:
 
 def _wider(found: Comparison, key: int, width: int, columns: int) -> int:
     """Cells of the names: as many as the longest one takes, where the columns leave them."""
-    longest = max((len(safe(name)) for part in ("settings", "metrics") for name in found.table[part]), default=0)
+    names = [*found.table["settings"], *(_base(name) for name in found.table["metrics"])]
+    longest = max(map(len, map(safe, names)), default=0)
     return max(key, min(longest + 2, width - 1 - columns * (_EASY + 1)))
 
 
-def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], width: int, ink: Inks) -> list[Line]:
+def comparison_lines(
+    found: Comparison, cursor: int, colours: Sequence[Style], width: int, ink: Inks, *, values: bool = False
+) -> list[Line]:
     """The settings that differ, then the scores.
 
     Args:
         cursor: number of the run whose column is to be in sight.
         colours: of the runs' curves.
+        values: show the scores themselves rather than the differences, where there is no room for both.
     """
     if not found.runs:
         return [[(" These runs are no longer there.", ink.warning)]]
@@ -69,18 +79,67 @@ def comparison_lines(found: Comparison, cursor: int, colours: Sequence[Style], w
     shown = columns_in_sight(len(found.runs), (width - _key_width(width) - 1) // (_LEAST + 1), cursor, base)
     key = _wider(found, _key_width(width), width, len(shown))
     wide = max(_LEAST, min(_MOST, (width - key - 1) // max(1, len(shown)) - 1))
-    table = _Table(found, shown, key, wide, colours, cursor, ink)
-    metrics = _ordered(found.table["metrics"])
+    table = _Table(found, shown, key, wide, colours, cursor, ink, values)
+    metrics = _ordered(_told_once(found.table["metrics"]))
     first = [(key, row) for key, row in metrics if _is_first(key)]
-    lines = table.head("scores") + table.metrics(first)
+    above, below = placed(_warnings(found, width, ink), len(found.table.get("apart", {})), ink)
+    lines = [*above, *table.head("scores"), *table.metrics(first)]
     lines += [[], *table.head("what differs")]
     settings = found.table["settings"]
     if not settings:
         lines.append([(" the settings are the same" if len(found.runs) > 1 else " there is one run only", ink.muted)])
     lines += [table.setting(key, row) for key, row in settings.items()]
     rest = [(key, row) for key, row in metrics if not _is_first(key)]
-    lines += [[], *table.head("more scores"), *table.metrics(rest)] if rest else []
-    return more_columns(len(found.runs) - len(shown), ink) + lines
+    lines += [[], *table.head("more scores"), *table.by_split(rest)] if rest else []
+    return more_columns(len(found.runs) - len(shown), ink) + lines + below
+
+
+def _warnings(found: Comparison, width: int, ink: Inks) -> list[Line]:
+    """Which runs' scores are not to be set against the baseline's."""
+    lines: list[Line] = []
+    for words in comparability(found.table) if "apart" in found.table else []:
+        rows = wrap(safe(words), max(8, width - 5))
+        lines += [[(f" {symbol('warning') if not at else ' '} {row}", ink.warning)] for at, row in enumerate(rows)]
+    return lines
+
+
+def placed(told: list[Line], refused: int, ink: Inks) -> tuple[list[Line], list[Line]]:
+    """What is to be known of a table, above it; of much of that a line, and the rest below it.
+
+    Args:
+        told: the lines.
+        refused: of how many runs they say that no difference is formed.
+    """
+    if len(told) <= _MOST_ABOVE:
+        return [*told, []] if told else [], []
+    runs = f"{refused} {'run' if refused == 1 else 'runs'}" if refused else "some runs"
+    words = f" {symbol('warning')} no difference is formed for {runs}: see below"
+    return [[(words, ink.warning)], []], [[], *told]
+
+
+def _told_once(metrics: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Without the scores of a checkpoint that are those of the split's final evaluation in every run."""
+    repeated = {
+        split
+        for split in {_split(key) for key in metrics}
+        if (plain := split.removesuffix("_best").removesuffix("_last")) != split
+        and all(
+            value == metrics.get(f"{plain}/{_base(key)}", {}).get(run)
+            for key, row in metrics.items()
+            if _split(key) == split
+            for run, value in row.items()
+        )
+    }
+    return {key: row for key, row in metrics.items() if _split(key) not in repeated}
+
+
+def _split(key: str) -> str:
+    return key.rpartition("/")[0]
+
+
+def _base(key: str) -> str:
+    """A score without its split, but where it stands alone."""
+    return key if _is_first(key) else key.rpartition("/")[2]
 
 
 def _is_first(key: str) -> bool:
@@ -100,11 +159,12 @@ def _end_of(text: str, width: int) -> str:
 def _ordered(metrics: dict[str, dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """The best value, scores on the test split, those on others, then time and size."""
 
-    def rank(key: str) -> tuple[int, int, str]:
-        base = key.rpartition("/")[2]
+    def rank(key: str) -> tuple[int, int, str, int, str]:
+        split, _, base = key.rpartition("/")
         place = _FIRST.index(base) if base in _FIRST else len(_FIRST)
         group = 0 if key.startswith("best ") else 1 if key.startswith("test/") else 2 if "/" in key else 3
-        return group, place, key
+        kind = next((i for i, name in enumerate(("test", "val", "train")) if split.startswith(name)), 3)
+        return group, kind if group else key == "best epoch", split if group else "", place, key
 
     told = [key for key in metrics if not key.endswith("/majority")]
     return [(key, metrics[key]) for key in sorted(told, key=rank)]
@@ -122,9 +182,10 @@ class _Table:
         colours: Sequence[Style],
         cursor: int,
         ink: Inks,
+        values: bool,
     ) -> None:
         self.found, self.shown, self.key, self.wide = found, shown, key, wide
-        self.colours, self.cursor, self.ink = colours, cursor, ink
+        self.colours, self.cursor, self.ink, self.values = colours, cursor, ink, values
 
     def head(self, title: str) -> list[Line]:
         line: Line = [(pad(f" {title}", self.key), self.ink.strong)]
@@ -148,34 +209,73 @@ class _Table:
 
     def metrics(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[Line]:
         """A line for each score."""
-        return [self.metric(key, row, self.found.table["deltas"].get(key, {})) for key, row in rows]
+        return [self.metric(key, row, key) for key, row in rows]
 
-    def metric(self, key: str, row: dict[str, Any], deltas: dict[str, float]) -> Line:
-        """The baseline's value, and by how much the others differ from it."""
-        name = safe(key)
-        line: Line = [(pad(f" {fit(name, self.key - 1)}", self.key), self.ink.muted)]
+    def by_split(self, rows: Sequence[tuple[str, dict[str, Any]]]) -> list[Line]:
+        """A line for each score below the name of its split, which all of them would begin with."""
+        lines: list[Line] = []
+        split = ""
+        for key, row in rows:
+            if _split(key) != split:
+                split = _split(key)
+                lines.append([(f" {safe(split, self.key - 1)}", self.ink.text)])
+            lines.append(self.metric(key, row, _base(key) if split else key))
+        return lines
+
+    def metric(self, key: str, row: dict[str, Any], title: str) -> Line:
+        """The baseline's value, and by how much the others differ from it; the best of all is bold."""
+        deltas = self.found.table["deltas"].get(key, {})
+        line: Line = [(pad(f" {fit(safe(title), self.key - 1)}", self.key), self.ink.muted)]
+        best = self._best(key, row)
         for place in self.shown:
             run = self.found.runs[place].id
-            line += [(" ", self.ink.text), self._cell(key, row.get(run), deltas.get(run))]
+            cells = self._cell(key, row.get(run), deltas.get(run))
+            more = Style(bold=True) if run in best else Style()
+            line += [(" ", self.ink.text), *((text, style + more) for text, style in cells)]
         return line
 
-    def _cell(self, key: str, value: Any, delta: float | None) -> tuple[str, Style]:
+    def _best(self, key: str, row: dict[str, Any]) -> list[str]:
+        """The runs that score best, of several whose scores may be set against the baseline's."""
+        unlike = self.found.table.get("apart", {})
+        known = {
+            run: float(value) for run, value in row.items() if run not in unlike and math.isfinite(as_number(value))
+        }
+        if key in _NEUTRAL or len(set(known.values())) < 2:
+            return []
+        top = (min if smaller_is_better(key.removeprefix("best ")) else max)(known.values())
+        return [run for run, value in known.items() if value == top]
+
+    def _cell(self, key: str, value: Any, delta: float | None) -> Line:
         if value is None:
-            return pad(dash(), self.wide, right=True), self.ink.faint
+            return [(pad(dash(), self.wide, right=True), self.ink.faint)]
         if key in _NEUTRAL:
-            return pad(_amount(key, as_number(value)), self.wide, right=True), self.ink.text
+            return [(pad(_amount(key, as_number(value)), self.wide, right=True), self.ink.text)]
+        plain = number(as_number(value))
         if delta is None:
-            return pad(number(as_number(value)), self.wide, right=True), self.ink.text
-        text = f"{'+' if delta >= 0 else ''}{number(delta, 3)}"
+            return [(pad(plain, self.wide, right=True), self.ink.text)]
+        text = _difference(delta, as_number(value) - delta)
         better = (delta < 0) is smaller_is_better(key.removeprefix("best "))
         style = self.ink.muted if delta == 0 else self.ink.good if better else self.ink.bad
-        return pad(text, self.wide, right=True), style
+        if self.wide >= _BOTH and len(plain) + len(text) < self.wide:
+            return [(pad(plain, self.wide - _DELTA, right=True), self.ink.text), (pad(text, _DELTA, right=True), style)]
+        return [(pad(plain if self.values else text, self.wide, right=True), style)]
+
+
+def _difference(delta: float, base: float) -> str:
+    """By how much a value differs, with as many decimals as the value itself is shown with."""
+    shown = number(base).partition(".")[2]
+    rounded = f"{delta:+,.{len(shown)}f}"
+    if (base and not shown.isdigit()) or len(rounded) > _LEAST:
+        return f"{'+' if delta >= 0 else ''}{number(delta, 3)}"
+    return rounded
 
 
 def _amount(key: str, value: float) -> str:
     """A count or a time, whole where it is whole."""
     if value == value and abs(value) < 1e15 and value == int(value):
         return f"{int(value):,}"
+    if key in ("epochs", "best epoch") and math.isfinite(value):
+        return f"{value:.4g}"
     return f"{value:.1f}" if key == "minutes" else number(value)
 
 

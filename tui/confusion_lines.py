@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from rich.cells import cell_len, set_cell_size
 from textual.app import App
 
@@ -28,6 +29,7 @@ _BESIDE = 100
 def confusion_lines(app: App[Any], found: ClassComparison, run: str, width: int, ink: Inks) -> list[Line]:
     """What the marked run does otherwise than the baseline."""
     base, other = found.of(found.base), found.of(run)
+    found = _of_pair(found, run)
     lines: list[Line] = [[(f" confusions on the {split_title(found.split)} split", ink.strong)]]
     if other is None or (base is None and not found.scored):
         return lines + notes(found, width, ink)
@@ -48,6 +50,18 @@ def confusion_lines(app: App[Any], found: ClassComparison, run: str, width: int,
     else:
         lines += [*difference, [], *listed]
     return [*lines, [], *_both(app, base, other, width, ink)]
+
+
+def _of_pair(found: ClassComparison, run: str) -> ClassComparison:
+    """With what is said of the baseline and of a run alone: the other runs' troubles are none of this view's."""
+    own = (found.base, run)
+    told = [(runs, words) for runs, _, words in (line.partition(": ") for line in found.told)]
+    return msgspec.structs.replace(
+        found,
+        missing={one: why for one, why in found.missing.items() if one in own},
+        refused={one: why for one, why in found.refused.items() if one in own},
+        told=tuple(f"{run}: {words}" for runs, words in told if run in runs.split(", ")),
+    )
 
 
 def _cells(line: Line) -> int:

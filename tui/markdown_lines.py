@@ -22,6 +22,8 @@ MOST_PARSED = 300_000
 _BOLD, _ITALIC, _STRUCK = Style(bold=True), Style(italic=True), Style(strike=True)
 _LEAST = 6
 """Cells that a column of a table keeps."""
+_FEW, _COLUMN = 4, 40
+"""Columns of a table that is never parted, and the cells that one of a wider table keeps before it is parted."""
 _LONG_WORD = 16
 """A longer word may be broken before other columns are made narrower than theirs."""
 
@@ -160,14 +162,13 @@ class _Setter:
                 rows[-1].append(self._pieces(tokens[place + 1], style))
                 if len(rows) == 1:
                     right.append("right" in str(token.attrGet("style") or ""))
-        self._gap()
-        most = max(1, self._room() // (_LEAST + 2))
-        widths = _squeezed([row[:most] for row in rows], self._room())
-        for row in rows:
-            if any(row):  # a head may be empty
-                self._row(row[:most], widths, right)
-        if max(map(len, rows), default=0) > most:
-            self._add([(f"{max(map(len, rows)) - most} columns more are on the HTML page", self.ink.muted)])
+        for columns in _parted(rows, self._room()):
+            self._gap()
+            part = [[row[place] for place in columns if place < len(row)] for row in rows]
+            widths = _squeezed(part, self._room())
+            for row in part:
+                if any(row):  # a head may be empty
+                    self._row(row, widths, [right[place] for place in columns])
 
     def _row(self, row: Sequence[Line], widths: Sequence[int], right: Sequence[bool]) -> None:
         """A row; cells that do not fit go on below."""
@@ -262,6 +263,23 @@ def _broken(word: str, width: int) -> list[str]:
         pieces.append(head)
         word = word[len(head) :]
     return [*pieces, word] if word else pieces
+
+
+def _parted(rows: Sequence[Sequence[Line]], room: int) -> list[list[int]]:
+    """The columns of a table, in parts that fit: each begins with the first column, and they stand below one another.
+
+    A table of few columns is one part: its cells go on below.
+    """
+    count = max((len(row) for row in rows), default=0)
+    widths = [min(_COLUMN, max(_cells(row[i]) for row in rows if i < len(row))) + 2 for i in range(count)]
+    if sum(widths) <= room or (count <= _FEW and count * (_LEAST + 2) <= room):
+        return [list(range(count))]
+    parts = [[0]]
+    for place in range(1, count):
+        if len(parts[-1]) > 1 and sum(widths[known] for known in parts[-1]) + widths[place] > room:
+            parts.append([0])
+        parts[-1].append(place)
+    return parts
 
 
 def _squeezed(rows: Sequence[Sequence[Line]], room: int) -> list[int]:

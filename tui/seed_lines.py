@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from rich.style import Style
 
 from engine.paired_answers import ModelTest
@@ -25,6 +26,8 @@ _COLUMNS = (
     Column("dots", "each seed", 20, 44, rank=5),
 )
 
+_OF_TESTS = ("difference", "interval", "p", "verdict")
+
 
 def seed_lines(
     found: Significance, models: Sequence[ModelTest], star: str, width: int, ink: Inks, better: Style, worse: Style
@@ -36,7 +39,7 @@ def seed_lines(
         better: the style of a difference for the better.
         worse: of one for the worse.
     """
-    arranged = arrange(_COLUMNS, max(10, width - 2))
+    arranged = arrange(_columns(found), max(10, width - 2))
     lines: list[Line] = []
     for metric in found.metrics:
         lines += [*_table(found, metric, arranged, ink, better, worse), []]
@@ -54,6 +57,15 @@ def seed_lines(
     return lines
 
 
+def _columns(found: Significance) -> list[Column]:
+    """Those that say something of these groups, as wide as what they say."""
+    verdict = max((len(test.verdict) for test in found.contrasts), default=0)
+    name = max((len(safe(group.name)) for group in found.groups), default=0)
+    wide = {"group": max(14, min(26, name + 1)), "verdict": min(26, verdict)}
+    kept = [column for column in _COLUMNS if verdict or column.key not in _OF_TESTS]
+    return [msgspec.structs.replace(column, width=wide.get(column.key, column.width)) for column in kept]
+
+
 def _table(
     found: Significance, metric: str, arranged: list[tuple[Column, int]], ink: Inks, better: Style, worse: Style
 ) -> list[Line]:
@@ -67,7 +79,7 @@ def _table(
     tests = {test.group: test for test in found.contrasts if test.metric == metric}
     for group in groups:
         cells = _cells(group, metric, tests.get(group.name), ink, better, worse)
-        cells["group"] = (f"{symbol('star') if group is found.groups[0] else ' '}{safe(group.name)}", ink.text)
+        cells["group"] = (f"{symbol('star') if group.name == found.base else ' '}{safe(group.name)}", ink.text)
         dots = next((width for column, width in arranged if column.key == "dots"), 0)
         cells["dots"] = (_dots(group.values[metric], span, dots), ink.accent)
         lines.append([(" ", ink.text), *draw_row(arranged, cells, ink.text)])
@@ -144,7 +156,14 @@ def _words(found: Significance, width: int, ink: Inks) -> list[Line]:
         words.append("all runs have the same settings but for their seeds: there is no second group to test")
     if few:
         words.append("engine train NAME --seeds 5 makes more of a kind")
+    words += [f"{group.name}: {_members(group)}" for group in found.groups if len(group.runs) > 1]
     return [line for text in (*words, *found.told) for line in _said(text, width, ink.muted)]
+
+
+def _members(group: Group) -> str:
+    """The runs of a group, each with its seed."""
+    kind = "seed and fold" if group.folds else "seed"
+    return ", ".join(f"{run} ({kind} {seed})" for run, seed in zip(group.runs, group.seeds, strict=True))
 
 
 def _said(text: str, width: int, style: Style) -> list[Line]:

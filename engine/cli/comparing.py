@@ -122,6 +122,8 @@ def _say_as_csv(result: dict[str, Any], by_class: ClassComparison | None) -> Non
 
 
 def _say_settings(result: dict[str, Any]) -> None:
+    from engine.compare import comparability
+
     ids = result["runs"]
     lines = [[printable(k), *(setting_text(v.get(i)) for i in ids)] for k, v in result["settings"].items()]
     if lines:
@@ -131,6 +133,8 @@ def _say_settings(result: dict[str, Any]) -> None:
     say()
     lines = [[k, *_with_deltas(k, ids, v, result["deltas"].get(k, {}))] for k, v in result["metrics"].items()]
     say_table([Column("metrics", least=14), *(Column(i, right=True) for i in ids)], lines)
+    for words in comparability(result):
+        say(printable(words))
 
 
 def _signed(delta: float) -> str:
@@ -174,7 +178,7 @@ def _group_line(found: Significance, place: int, metric: str) -> list[Cell]:
     line: list[Cell] = [group.name, ", ".join(group.runs), metric, metric_text(group.mean(metric)) + spread]
     test = next((one for one in found.contrasts if one.group == group.name and one.metric == metric), None)
     if test is None:
-        return [*line, "", "", "", "baseline" if place == 0 else ""]
+        return [*line, "", "", "", "baseline" if group.name == found.base else ""]
     between = "" if test.low is None or test.high is None else f"{_signed(test.low)} … {_signed(test.high)}"
     p = "" if test.p is None else p_text(test.p)
     return [*line, _signed(test.difference), between, p, test.verdict]
@@ -199,13 +203,14 @@ def model_words(test: ModelTest) -> str:
 
 def _say_classes(found: ClassComparison) -> None:
     from engine.class_scores import changes
+    from engine.comparable import told as together
 
     say()
     runs = [one.run for one in found.scored]
     columns = [Column(f"F1 on {found.split}", least=12), *(Column(run, right=True) for run in runs)]
     say_table(columns, [[name, *(_class_cell(found, run, name) for run in runs)] for name in found.classes])
-    for run, why in (found.missing | found.refused).items():
-        say(f"{run}: {printable(why)}")
+    for words in together(found.missing | found.refused):
+        say(printable(words))
     for words in found.told:
         say(printable(words))
     base = found.of(found.base)

@@ -15,11 +15,14 @@ from engine.figures import new_figure, plain, save_figure, thinned
 from engine.lineage import lineage, whole_series
 from engine.runs import Run, RunsFolder
 from engine.series import list_series
+from engine.smoothing import smoothed
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
 """Of runs, told apart by colour-blind people too (Okabe, Ito 2008)."""
 _STYLES = ("-", "--", ":", "-.")
 """Of runs beyond the colours."""
+_MANY, _SMOOTHING = 400, 0.9
+"""Points of a curve that are drawn one by one, and how much a longer one is smoothed."""
 _MOST_RUNS = 24
 """Runs drawn; more are no longer told apart."""
 
@@ -107,5 +110,18 @@ def _line(axes: Any, at: NDArray[np.float64], curve: Curve) -> None:
         "linewidth": 0.9 if curve.faint else 1.7,
         "alpha": 0.45 if curve.faint else 1.0,
     }
-    middle, mean = (at, curve.value) if len(at) <= 400 else thinned(at, curve.value, 300)
-    axes.plot(middle, mean, label=label, marker="o" if len(middle) <= 30 else None, markersize=3, **look)
+    if len(at) <= _MANY:
+        axes.plot(at, curve.value, label=label, marker="o" if len(at) <= 30 else None, markersize=3, **look)
+        return
+    if curve.faint:
+        axes.plot(*thinned(at, curve.value, 300), **look)
+        return
+    # the noise of single steps would hide the other runs' curves
+    axes.plot(*thinned(at, curve.value, 300), **{**look, "linewidth": 0.7, "alpha": 0.2})
+    axes.plot(*thinned(at, _smoothed(curve), 300), label=f"{label}, smoothed", **look)
+
+
+def _smoothed(curve: Curve) -> NDArray[np.float64]:
+    finite = np.isfinite(curve.value)
+    total, weight = np.where(finite, curve.value, 0.0), finite.astype(np.float64)
+    return smoothed(curve.step.astype(np.int64), total, weight, _SMOOTHING)

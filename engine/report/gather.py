@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.compare import compare, trained_with
-from engine.index import flatten
-from engine.jsonio import plain, read_json
+from engine.compare import comparability, compare, defaults, trained_with
+from engine.jsonio import read_json
 from engine.runs import Run
-from engine.settings import DataOptions, Settings
 from engine.significance import Significance, significance
 from engine.words import SECTIONS
 
@@ -35,6 +33,10 @@ class Page:
     """Of each metric the runs' values, test and best ones."""
     data: list[str]
     """A sentence for each data set."""
+    unlike: list[str]
+    """Whose scores are not measured against the first run's, or mean less, and why."""
+    deltas: dict[str, dict[str, float]]
+    """Of each metric the differences to the first run's."""
     repeated: Significance | None = None
     """What runs that differ in their seeds alone tell; None where there are none."""
     words: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -58,6 +60,8 @@ def gather(runs: Sequence[Run], title: str = "") -> Page:
         differences={key: row for key, row in compared["settings"].items() if key not in (*_UNTOLD, "from")},
         metrics=_metrics(compared["metrics"]),
         data=list(dict.fromkeys(filter(None, map(_data, runs)))),
+        deltas=compared["deltas"],
+        unlike=comparability(compared),
         repeated=_repeated(runs),
         words={section: _words(runs, section) for section in SECTIONS},
     )
@@ -72,10 +76,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 
 def _shared(flat: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    usual = dict(flatten(plain(Settings()))) | {
-        f"data.{key}": value for key, value in plain(DataOptions(name="")).items()
-    }
-    first = flat[0]
+    usual, first = defaults(), flat[0]
     return {
         key: value
         for key, value in first.items()

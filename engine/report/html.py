@@ -17,7 +17,7 @@ body { font: 16px/1.55 system-ui, sans-serif; color: var(--text); background: va
 h1 { font-size: 1.7rem; line-height: 1.25 } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-variant-numeric: tabular-nums }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; text-align: left; vertical-align: top }
-thead th:empty { padding: 0 }
+thead th:empty { padding: 0 } td > strong { white-space: nowrap }
 code, pre { font: .88em/1.5 ui-monospace, Consolas, monospace; background: var(--code); border-radius: 4px }
 code { padding: .1em .3em } pre { padding: .8rem 1rem; overflow-x: auto } pre code { padding: 0; font-size: 1em }
 img { max-width: 100%; height: auto; display: block; margin: 1rem 0 }

@@ -16,6 +16,9 @@ from engine.text import printable
 Figures = Sequence[tuple[str, str]]
 """Caption and path relative to the page of each figure."""
 
+_MOST_TOLD = 5
+"""Differences of a run that are told in its row."""
+_TELLING = re.compile(r"\b(data|model|loss|optimizer|scheduler)\.name\b|\bseed =")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~])")
 
 
@@ -136,10 +139,19 @@ def _difference(page: Page, run: Run) -> str:
     told = []
     for key, row in page.differences.items():
         if run is first or row.get(run.id) != row.get(first.id) or (run.id in row) != (first.id in row):
-            told.append(code(f"{key} = {setting(row[run.id])}") if run.id in row else f"no {code(key)}")
+            absent = [] if key == "code" else [f"no {code(key)}"]  # it had some, of a state that is not known
+            told += [code(f"{key} = {setting(row[run.id])}")] if run.id in row else absent
     if not page.differences:
         return "" if len(page.runs) == 1 else "the same settings"
-    return ", ".join(told) or "as the first"
+    return ", ".join(_few(told)) or "as the first"
+
+
+def _few(told: list[str]) -> list[str]:
+    """Of many differences those that say most; the table of settings has them all."""
+    if len(told) <= _MOST_TOLD:
+        return told
+    ordered = sorted(told, key=lambda words: _TELLING.search(words) is None)
+    return [*ordered[: _MOST_TOLD - 1], f"and {len(told) - _MOST_TOLD + 1} more"]
 
 
 def _best(run: Run, *, with_name: bool) -> str:
@@ -165,29 +177,32 @@ def _metrics(page: Page) -> str:
     head = ["metric", *(run.id for run in page.runs)]
     rows = []
     for key, row in page.metrics.items():
+        deltas = page.deltas.get(key, {})
         cells = [_value(row.get(first))]
         for run in page.runs[1:]:
-            cells.append(_value(row.get(run.id)) + _delta(row.get(run.id), row.get(first)))
+            delta = f" ({deltas[run.id]:+.4f})" if run.id in deltas else ""
+            cells.append(_value(row.get(run.id)) + delta)
         rows.append([escaped(key), *cells])
-    return f"## Metrics\n\n{table(head, rows, right=range(1, len(head)))}"
-
-
-def _delta(value: float | None, base: float | None) -> str:
-    return "" if value is None or base is None else f" ({value - base:+.4f})"
+    told = [f"{escaped(words[:1].upper() + words[1:])}." for words in page.unlike]
+    return "\n\n".join(["## Metrics", table(head, rows, right=range(1, len(head))), *told])
 
 
 def _repeated(found: Significance) -> str:
     """Mean and deviation of each group, and whether it differs from the first one by more than chance."""
-    head = ["experiment", "runs", "metric", "mean ± standard deviation", "difference", "95 % interval", "p", ""]
+    head = ["score of", "mean ± standard deviation", "difference", "95 % interval", "p", ""]
     rows = [
-        [escaped(group.name), ", ".join(group.runs), escaped(key), *_spread(found, group, key)]
+        [escaped(f"{key}, {group.name}"), *_spread(found, group, key)]
         for key in found.metrics
         for group in found.groups
         if key in group.values
     ]
+    if not found.contrasts:
+        head, rows = head[:2], [row[:2] for row in rows]
+    members = [f"- {escaped(group.name)}: {', '.join(group.runs)}" for group in found.groups]
     names = dict.fromkeys(test.test for test in found.contrasts if test.test)
     told = [*(f"Tested by {name}." for name in names), *(f"{words}." for words in found.told)]
-    return "\n\n".join(["## Repeated runs", table(head, rows, right=[3, 4, 5, 6]), *map(escaped, told)])
+    parts = ["## Repeated runs", "\n".join(members), table(head, rows, right=[1, 2, 3, 4]), *map(escaped, told)]
+    return "\n\n".join(parts)
 
 
 def _spread(found: Significance, group: Group, key: str) -> list[str]:

@@ -28,6 +28,10 @@ from tui.widgets.table import entitle
 from tui.xaxis import XAxis
 
 SMOOTHING = (0.0, 0.6, 0.9, 0.99)
+_USUAL, _NOISY = 0.9, 400
+"""How much a series of more points than that is smoothed until the key is pressed: noise hides the curves below it."""
+_ALONE = ("", "-only-tables", "-only-curves")
+"""Classes of the screen: curves and tables, the tables alone, the curves alone."""
 _AXES = (XAxis.EPOCH, XAxis.STEP, XAxis.TIME)
 
 
@@ -61,9 +65,12 @@ class CompareScreen(ViewsScreen):
     AUTO_FOCUS = "LinesPane"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "choose(-1)", "run before", show=False, id="compare.before", tooltip="The run before"),
-        Binding("right,l", "choose(1)", "next run", show=False, id="compare.next", tooltip="The next run"),
+        Binding("right,l", "choose(1)", "next run", id="compare.next", tooltip="The next run"),
         Binding("space", "hide", "hide", id="compare.hide", tooltip="Hide the curve of the marked run, or show it"),
         Binding("b", "baseline", "baseline", id="compare.baseline", tooltip="Measure the others against this run"),
+        Binding("f", "alone", "full", id="compare.alone", tooltip="The tables alone, the curves alone, or both"),
+        Binding("a", "values", "values", show=False, id="compare.values",
+                tooltip="Scores themselves, or their differences to the baseline's, where there is no room for both"),
         Binding("m", "metric", "metric", id="compare.metric", tooltip="Choose the series that are drawn"),
         Binding("x", "axis", "axis", id="compare.axis", tooltip="Epochs, steps or time along x"),
         Binding("s", "smooth", "smooth", id="compare.smooth", tooltip="Smooth: not, a little, much, very much"),
@@ -84,6 +91,7 @@ class CompareScreen(ViewsScreen):
     CompareScreen.-wide #charts { width: 11fr; }
     CompareScreen Chart { height: 1fr; background: $background; padding: 0 1; }
     CompareScreen.-wide Chart { border: round $border-blurred; border-title-color: $dl-muted; }
+    CompareScreen.-only-tables #charts, CompareScreen.-only-curves #tables { display: none; }
     CompareScreen #second { display: none; }
     CompareScreen.-wide #second.-used { display: block; }
     CompareScreen LinesPane { height: 1fr; width: 1fr; padding: 0; }
@@ -98,9 +106,13 @@ class CompareScreen(ViewsScreen):
         self.hidden: set[str] = set()
         self.names: tuple[str, ...] = ()
         """The series that are drawn, where they were chosen."""
-        self.axis, self.smoothing, self.log_y = XAxis.EPOCH, 0.0, False
-        self.bands = False
-        """Whether repetitions are drawn as their mean."""
+        self.axis, self.log_y = XAxis.EPOCH, False
+        self.smoothing: float | None = None
+        """The weight of the moving average; None where it was not chosen: what is logged at each step is smoothed."""
+        self.bands = self.values = False
+        """Whether repetitions are drawn as their mean; whether scores are shown rather than differences."""
+        self._alone = 0
+        """Which of `_ALONE` is in sight."""
         self._leaving, self._wake = threading.Event(), threading.Event()
 
     def compose(self) -> ComposeResult:
@@ -158,23 +170,33 @@ class CompareScreen(ViewsScreen):
         found = self.comparison
         if found is None or not self.is_mounted:
             return
-        self.cursor = min(self.cursor, max(0, len(found.runs) - 1))
+        self._mark_first(found)
         width = self.size.width or self.app.size.width
         self.runs_line.show(runs_line(found, self.cursor, self.colours(found), self.hidden, width, inks(self.app)))
         for chart, name in zip(self.charts, (*self._drawn(found), "", "")[:2], strict=True):
             self._dress(chart, name, found)
         self.pane.show(
-            lambda width, ink: comparison_lines(found, self.cursor, self.colours(found), width, ink), top=False
+            lambda width, ink: comparison_lines(
+                found, self.cursor, self.colours(found), width, ink, values=self.values
+            ),
+            top=False,
         )
         watched = "; ".join(found.missing)
         entitle(self.pane, "differences and scores", f"no longer there: {watched}" if watched else "")
         self.show_view()
+
+    def _mark_first(self, found: Comparison) -> None:
+        """Keep the mark on a run that is there; at first it is on one that can be measured against the baseline."""
+        if self.cursor < 0:
+            self.cursor = next((at for at, run in enumerate(found.runs) if run.id != found.baseline), 0)
+        self.cursor = min(self.cursor, max(0, len(found.runs) - 1))
 
     def _drawn(self, found: Comparison) -> tuple[str, ...]:
         return self.names or found.drawn_first()
 
     def _dress(self, chart: Chart, name: str, found: Comparison) -> None:
         curves, marks = [], []
+        amount = self._amount(name)
         best_run = _best_run([run for run in found.runs if run.id not in self.hidden], name)
         for place, run in enumerate(found.runs):
             source = self.store.caches.get((run.id, name))
@@ -186,7 +208,8 @@ class CompareScreen(ViewsScreen):
                     run.id,
                     source,
                     f"curve-{place}",
-                    smooth=None if parted(name)[0] == "train" or self.smoothing else 0.0,
+                    smooth=amount,
+                    raw=not amount or len(found.runs) - len(self.hidden) == 1,
                     epochs=self.store.caches.get((run.id, "epoch")),
                     steps_per_epoch=state.step / state.epoch if state.epoch else None,
                 )
@@ -199,12 +222,20 @@ class CompareScreen(ViewsScreen):
             curves, marks = list(self._means(curves, found)), []
         wide = self.has_class("-wide")
         chart.set_class(bool(name), "-used")
-        chart.border_title = safe(name) if wide else None
+        title = safe(name) + (f"  smoothed {amount:g}" if amount else "")
+        chart.border_title = title if wide and name else None
         chart.change(
-            title="" if wide else safe(name), curves=tuple(curves), marks=tuple(marks), x_axis=self.axis,
-            smooth=self.smoothing, log_y=self.log_y, live=found.live, legend=len(curves) <= 8, robust=True,
+            title="" if wide else title, curves=tuple(curves), marks=tuple(marks), x_axis=self.axis,
+            smooth=amount, log_y=self.log_y, live=found.live, legend=len(curves) <= 8, robust=True,
             empty="all curves are hidden" if self.hidden and not curves else "no points",
         )  # fmt: skip
+
+    def _amount(self, name: str) -> float:
+        """How much a series is smoothed: as was chosen, else by how many points it has."""
+        if self.smoothing is not None:
+            return self.smoothing
+        noisy = any(cache.count > _NOISY for (_, series), cache in self.store.caches.items() if series == name)
+        return _USUAL if noisy and parted(name)[0] else 0.0
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -239,7 +270,8 @@ class CompareScreen(ViewsScreen):
 
     def action_smooth(self) -> None:
         """The next weight."""
-        self.smoothing = SMOOTHING[(SMOOTHING.index(self.smoothing) + 1) % len(SMOOTHING)]
+        present = max(map(self._amount, self._drawn(self.comparison)), default=0.0) if self.comparison else 0.0
+        self.smoothing = SMOOTHING[(SMOOTHING.index(present) + 1) % len(SMOOTHING)]
         self._show()
         self.dltui.notify(f"smoothing {self.smoothing:g}" if self.smoothing else "no smoothing", timeout=2)
 
@@ -248,13 +280,27 @@ class CompareScreen(ViewsScreen):
         from tui.plots.spread import bands
 
         together = repetitions((run.id, run.info.group, run.info.settings) for run in found.runs)
-        return bands(curves, together, self.smoothing)
+        return bands(curves, together)
 
     def action_bands(self) -> None:
         """Repetitions as their mean, or each by itself."""
         self.bands = not self.bands
         self._show()
         self.dltui.notify("mean and deviation over the seeds" if self.bands else "each run by itself", timeout=2)
+
+    def action_alone(self) -> None:
+        """Curves and tables, or one of them with all the room."""
+        self._alone = (self._alone + 1) % len(_ALONE)
+        for name in filter(None, _ALONE):
+            self.set_class(name == _ALONE[self._alone], name)
+        self.call_after_refresh(self._show)
+
+    def action_values(self) -> None:
+        """Scores or differences."""
+        self.values = not self.values
+        self._show()
+        words = "the scores themselves" if self.values else "differences to the baseline"
+        self.dltui.notify(words, timeout=2)
 
     def action_log(self) -> None:
         """Logarithmic, or not."""

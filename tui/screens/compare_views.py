@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VIEWS = ("Overview", "Classes", "Confusion", "Seeds", "Code")
 OVERVIEW, CLASSES, CONFUSION, SEEDS, CODE = range(len(VIEWS))
 SCORES = ("f1", "precision", "recall")
-_OF_CHARTS = ("hide", "metric", "axis", "smooth", "log", "bands")
+_OF_CHARTS = ("hide", "metric", "axis", "smooth", "log", "bands", "alone", "values")
 """Actions that mean the overview alone."""
 
 
@@ -47,13 +47,13 @@ class ViewsScreen(Screen[None]):
             Binding(str(at + 1), f"view({at})", title, show=False, id=f"compare.view-{at + 1}", tooltip=f"Show {title}")
             for at, title in enumerate(VIEWS)
         ),
-        Binding("c", f"view({CLASSES})", "classes", id="compare.classes",
+        Binding("c", f"view({CLASSES})", "classes", show=False, id="compare.classes",
                 tooltip="Scores of each class beside each other, with the differences to the baseline's"),
-        Binding("d", f"view({CONFUSION})", "confusion", id="compare.confusion",
+        Binding("d", f"view({CONFUSION})", "confusion", show=False, id="compare.confusion",
                 tooltip="Which classes the marked run takes for others more or less often than the baseline"),
-        Binding("t", f"view({SEEDS})", "seeds", id="compare.seeds",
+        Binding("t", f"view({SEEDS})", "seeds", show=False, id="compare.seeds",
                 tooltip="Mean and deviation over seeds, and whether differences are more than chance"),
-        Binding("D", f"view({CODE})", "code diff", id="compare.code",
+        Binding("D", f"view({CODE})", "code diff", show=False, id="compare.code",
                 tooltip="The code of the baseline and of the marked run: commits and uncommitted changes"),
         Binding("n", "score", "score", id="compare.score", tooltip="F1, precision or recall of each class"),
         Binding("v", "split", "split", id="compare.split", tooltip="Classes on another split that was evaluated"),
@@ -70,7 +70,8 @@ class ViewsScreen(Screen[None]):
         self.view = OVERVIEW
         self.score, self.split = SCORES[0], ""
         """What the classes are compared by, and on; the split that most runs have where it is empty."""
-        self.cursor = 0
+        self.cursor = -1
+        """Number of the marked run; before any is known none."""
         self.store: ComparisonStore
         self.comparison: Comparison | None = None
         self.content: Content | None = None

@@ -86,6 +86,8 @@ class JournalScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._wanted: Path | None = None
+        self._begun: Path | None = None
+        """An entry that was just begun: it is written in as soon as it is shown."""
         self._leaving, self._wake = threading.Event(), threading.Event()
 
     @property
@@ -146,6 +148,9 @@ class JournalScreen(Screen[None]):
             place = paths.index(self._wanted)  # the cursor has moved on since
         self.listing.set_items(found.entries, place)
         self._show(found)
+        if self._begun is not None and self._begun == found.chosen:
+            self._begun = None
+            self.words.action_edit()
 
     def _show(self, found: JournalSnapshot) -> None:
         text = str(found.document.content or "")
@@ -223,7 +228,7 @@ class JournalScreen(Screen[None]):
 
     def _begin(self, title: str) -> None:
         try:
-            self._wanted = begin(self.dltui.store.runs, title)
+            self._wanted = self._begun = begin(self.dltui.store.runs, title)
         except EngineError as error:
             self.dltui.complain(error)
         self._wake.set()

@@ -21,7 +21,7 @@ from textual.widget import Widget
 from tui.plots.heat import CIVIDIS, RAMP, Heat, Scale, nearest_color, scale_of
 from tui.text import number, pad, safe
 from tui.theme import ascii_mode, inks, no_color
-from tui.widgets.table import Line, to_strip
+from tui.widgets.table import Line, followed, to_strip
 
 MOST_LABEL = 30
 WIDEST = 6
@@ -118,9 +118,7 @@ class HeatPane(Widget, can_focus=True):
     def _follow(self) -> None:
         row, _ = self._place
         rows = len(self.heat.layers) if self.heat else 0
-        self._top = max(0, min(max(self._top, row - self.size.height + 1), row, max(0, rows - self.size.height)))
-        if row < self._top or row >= self._top + self.size.height:
-            self._top = max(0, row - self.size.height + 1)
+        self._top = followed(self._top, row, max(1, self.size.height), rows)
 
     def move_to(self, row: int, column: int) -> None:
         """Mark a layer and a column."""

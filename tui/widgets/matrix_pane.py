@@ -18,6 +18,7 @@ from tui.plots.inks import half_style, shade_style, style_of
 from tui.plots.lines import Line
 from tui.plots.matrix_view import Shares, View, Zoom, draw_header, draw_line, label_width, zooms
 from tui.theme import ascii_mode, no_color
+from tui.widgets.table import followed
 
 
 class MatrixPane(Widget, can_focus=True):
@@ -117,8 +118,8 @@ class MatrixPane(Widget, can_focus=True):
         cursor = (self.cursor[0] // zoom.block, self.cursor[1] // zoom.block)
         view = View(self._blocks[zoom.block], zoom, self.label, cursor=cursor, plain=self.plain)
         rows, columns = self._room(view)
-        self._top = _follow(self._top, cursor[0], rows, len(view.shares))
-        self._left = _follow(self._left, cursor[1], columns, len(view.shares))
+        self._top = followed(self._top, cursor[0], rows, len(view.shares))
+        self._left = followed(self._left, cursor[1], columns, len(view.shares))
         if self._top % view.step:
             self._top += -1 if cursor[0] == self._top else 1
         return replace(view, top=self._top, left=self._left)
@@ -258,9 +259,3 @@ class MatrixPane(Widget, can_focus=True):
         if tone.startswith("on "):
             return shade_style(self.app, color, int(tone[3:]) / 100)
         return style_of(self.app, color, tone)
-
-
-def _follow(first: int, cursor: int, room: int, size: int) -> int:
-    """The first of `room` in sight, moved as little as brings the cursor there."""
-    first = min(max(first, cursor - room + 1), cursor)
-    return max(0, min(first, size - room))

@@ -75,6 +75,12 @@ def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     return [(column, sizes[column.key]) for column in kept]
 
 
+def followed(first: int, cursor: int, room: int, size: int) -> int:
+    """The first of `room` things of `size` that are in sight, moved as little as brings the one of the cursor there."""
+    first = min(max(first, cursor - room + 1), cursor)
+    return max(0, min(first, size - room))
+
+
 def taken(columns: Sequence[Column]) -> int:
     """The cells that columns take at the least, with the gaps between them."""
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)

@@ -17,7 +17,7 @@ from textual.widgets import TextArea
 
 from engine.errors import EngineError
 from engine.text import printable
-from engine.words import Saved, Words, read_words, save_words
+from engine.words import Saved, Words, read_words, save_words, writing_place
 from tui.text import safe
 from tui.theme import Inks
 from tui.widgets.lines_pane import LinesPane
@@ -211,6 +211,8 @@ class WordsPane(Container):
         self.set_class(False, "panel")
         self._tell_change(self._session, base.text)
         self.editor.focus()
+        self.editor.move_cursor(writing_place(self.editor.text))
+        self.editor.call_after_refresh(self.editor.scroll_cursor_visible, center=True, animate=False)
         self.refresh_bindings()
 
     def _is_refused(self) -> bool:

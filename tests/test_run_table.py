@@ -256,6 +256,22 @@ async def test_an_error_stands_under_its_place_and_the_list_stays(world: Path) -
         await seen(pilot, "No run fits")
 
 
+async def test_a_value_that_no_run_can_have_is_told_and_a_dropped_filter_is_not(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2", "slash", *"age < 7x")
+        await seen(pilot, "'7x' is not a span")
+        await press(pilot, "enter")
+        await until(
+            pilot, lambda: not pilot.app.screen.filter_bar().query_one("#filter-error").has_class("-unfinished")
+        )
+        await press(pilot, "slash", "escape")
+        await until(pilot, lambda: len(runs(pilot).items) == 12 and "'7x'" not in screen_text(pilot))
+        assert "cannot be read" not in screen_text(pilot)
+        await press(pilot, "slash", *"name ~ 'x", "escape", "question_mark")
+        await seen(pilot, "Keys")
+        assert "cannot be read" not in screen_text(pilot)
+
+
 async def test_a_saved_filter_that_cannot_be_read_is_told(world: Path) -> None:
     async with opened(world) as pilot:
         await press(pilot, "2")

@@ -43,9 +43,10 @@ class ViewedRuns(ShownRuns):
         self.show_view(replace(self.view, filter=message.text.strip()))
 
     @on(FilterBar.Closed)
-    def _filter_closed(self) -> None:
+    def _filter_closed(self, message: FilterBar.Closed) -> None:
         self.screen.set_focus(self.listing)  # at once: the filter is not being typed any more
-        self.show_view(self.view)
+        # with the text as it was closed: one that was dropped is not complained of
+        self.show_view(replace(self.view, filter=message.text.strip()))
 
     def action_archived(self) -> None:
         """Show or hide archived runs."""

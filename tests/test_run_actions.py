@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from engine.runs import RunsFolder, load_run, write_state
 from tests.test_own_settings import write_keys
 from tests.test_space import content, more_checkpoints, names
 from tests.tui_world import make_world, opened, press, screen_text, seen, until
+from tui import marking
 from tui.launching import Launched
+from tui.screens import acting
 from tui.screens.launch import LaunchScreen
 from tui.screens.runs import RunsScreen
 
@@ -119,6 +122,70 @@ async def test_marks_that_somebody_changed_since_are_not_undone(world: Path) -> 
         await press(pilot, "u")
         await seen(pilot, "marked again since")
     assert (marks(world, "e0006").name, "paper" in marks(world, "e0006").tags) == ("theirs", True)
+
+
+async def test_of_opposite_actions_only_the_last_stands_and_undoing_says_what_is_so_now(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "asterisk")
+        await seen(pilot, "e0006 starred")
+        await press(pilot, "asterisk")
+        await seen(pilot, "e0006 not starred any more")
+        assert "e0006 starred" not in screen_text(pilot)
+        await press(pilot, "u")
+        await seen(pilot, "Undone: e0006 starred")
+        assert "not starred" not in screen_text(pilot)
+
+
+async def test_a_note_is_taken_back_unless_somebody_wrote_since(world: Path) -> None:
+    notes = folder(world).paths("e0006").notes
+    append_note(notes, "mine")
+    before = notes.read_bytes()
+    fresh = folder(world).paths("e0005").notes
+    fresh.unlink(missing_ok=True)
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "space", "space", "w", *"to both", "enter")
+        await until(pilot, lambda: fresh.exists() and b"to both" in notes.read_bytes())
+        await seen(pilot, "2 runs noted")
+        await press(pilot, "u")
+        await seen(pilot, "Undone: 2 runs without the note")
+        assert notes.read_bytes() == before
+        assert not fresh.exists()
+        await press(pilot, "k", "k", "w", *"again", "enter")
+        await seen(pilot, "e0006 noted")
+        append_note(notes, "theirs")
+        await press(pilot, "u")
+        await seen(pilot, "written in since")
+    assert "again" in notes.read_text()
+
+
+async def test_undo_waits_for_a_long_change_which_says_how_far_it_is(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    star = marking.set_star
+
+    def slow(runs: RunsFolder, ids: Any, on: bool) -> Any:
+        assert gate.wait(20)
+        return star(runs, ids, on)
+
+    monkeypatch.setattr(marking, "set_star", slow)
+    monkeypatch.setattr(acting, "MANY", 2)
+    monkeypatch.setattr(acting, "PART", 2)
+    before = [marks(world, run).star for run in folder(world).ids()]
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "N", *"before", "enter")
+        await seen(pilot, "e0006 named")
+        await press(pilot, "a", "asterisk")
+        await seen(pilot, "0 of 6 runs")
+        await press(pilot, "u")
+        await seen(pilot, "taken back as soon as it is done")
+        gate.set()
+        await seen(pilot, "Undone: 6 runs")
+        assert marks(world, "e0006").name == "before", "it is not the change before that is taken back"
+    assert [marks(world, run).star for run in folder(world).ids()] == before
 
 
 async def test_name_note_and_archive_from_list_and_menu(world: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.notifications import Notification, Notify
 from textual.screen import Screen
 
 from tui.app_keys import APP_KEYS
@@ -57,6 +59,14 @@ def _provider() -> type[Provider]:
     from tui.commands import Everything
 
     return Everything
+
+
+@dataclass
+class Toasted(Notification):
+    """A toast that knows what it is about."""
+
+    topic: str = ""
+    """Of one topic only the last toast stands; empty for those that all stand."""
 
 
 class DltuiApp(LookingApp):
@@ -304,10 +314,23 @@ class DltuiApp(LookingApp):
         severity: SeverityLevel = "information",
         timeout: float | None = None,
         markup: bool = False,
+        topic: str = "",
     ) -> None:
-        """Show a toast; its text is plain, whatever it holds."""
+        """Show a toast; its text is plain, whatever it holds.
+
+        Args:
+            topic: the toast takes the place of the one before it of the same topic.
+        """
         text = "\n".join(safe(line) for line in message.splitlines())
-        super().notify(text, title=safe(title), severity=severity, timeout=timeout, markup=False)
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(Toasted(text, safe(title), severity, seconds, topic=topic)))
+
+    def on_notify(self, event: Notify) -> None:
+        """Before a toast is shown, take away the one that it takes the place of."""
+        topic = getattr(event.notification, "topic", "")
+        for shown in [each for each in self._notifications if topic and getattr(each, "topic", "") == topic]:
+            self._unnotify(shown, refresh=False)
+            self.screen.query(f"#--textual-toast-{shown.identity}").remove()
 
     def complain(self, error: Exception) -> None:
         """Show an error with what can be done about it."""

@@ -39,7 +39,7 @@ def acting_keys(scope: str, *, trash: str, tag: str, note: str, shown: bool) -> 
     return [
         key("colon", "actions", "actions", "All that can be done with these runs", show=True),
         key(trash, "trash", "trash", "Move to the trash; starred and live runs stay", show=shown),
-        key("u", "undo", "undo", "Take the last change back: trash, star, tags, name; or bring back from the trash",
+        key("u", "undo", "undo", "Take the last change back: trash, star, tags, name, note; or bring back from the trash",
             show=shown),
         key("R", "rerun", "run again", "Run again exactly: same settings, seed and data; choose the device"),
         key("D", "duplicate", "duplicate", "Change its settings and launch, or write them as a new experiment"),

@@ -48,6 +48,10 @@ class ShownRuns(MainScreen):
         self._unreadable: QueryError | None = None
         self._readable = ""
         """The filter typed last that could be read."""
+        self._reading = False
+        """Whether runs are being found that no index knew of: there may be more than are shown."""
+        self._from_the_top = False
+        """Whether the list is shown from its first line next time, not where it was."""
         self._folded: set[tuple[Hashable, ...]] = set()
         """The groups whose runs are hidden."""
 
@@ -76,6 +80,10 @@ class ShownRuns(MainScreen):
         """Show the rows as they are now; the cursor stays on its run, and what is looked at where it is."""
         super().take_snapshot(snapshot)
         self.listing.tick()
+        found, reading = self._rows is not None and len(snapshot.rows) > len(self._rows), self._reading
+        self._reading = not snapshot.verified and (reading or found)
+        if reading and not self._reading:
+            self.call_after_refresh(self.say_title)
         if snapshot.rows != self._rows or self._rows is None:
             self._rows = snapshot.rows
             self._apply()
@@ -84,6 +92,8 @@ class ShownRuns(MainScreen):
         """Filter, order, gather and lay out as `view` says."""
         if view.groups != self.view.groups:
             self._folded.clear()
+        if view.orders != self.view.orders:  # who sorts wants to see what comes first
+            self._from_the_top = True
         self.view = view
         self._read_filter()
         if self._rows is not None:  # else the first snapshot will be shown so
@@ -132,7 +142,8 @@ class ShownRuns(MainScreen):
             runs.empty = self._empty_lines()
         # at the top of the newest one stays at the top
         newest = runs.cursor == 0 and outcome.view.orders == View().orders and round(runs.scroll_y) == 0
-        runs.show(lines_of(outcome, self._folded), columns, outcome.view.orders, top=newest and not outcome.groups)
+        top, self._from_the_top = self._from_the_top or (newest and not outcome.groups), False
+        runs.show(lines_of(outcome, self._folded), columns, outcome.view.orders, top=top)
         self.say_title()
 
     def show_lines(self) -> None:
@@ -148,7 +159,7 @@ class ShownRuns(MainScreen):
     def _title_parts(self) -> list[str]:
         view, total, shown = self.view, len(self._rows or ()), len(self._outcome.rows)
         many = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
-        parts = [f"Runs {symbol('dot')} {many}"]
+        parts = [f"Runs {symbol('dot')} {many}{' so far, reading more' if self._reading else ''}"]
         if self.view_name:
             parts.append(f"view {self.view_name}{'' if view == self._saved else ', changed'}")
         if view.experiment:

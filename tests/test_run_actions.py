@@ -348,6 +348,28 @@ async def test_the_palette_has_what_a_tab_took_the_key_of(world: Path) -> None:
         await seen(pilot, "Run e0004 again")
 
 
+async def test_the_palette_has_what_no_key_does_and_the_menu_of_several_what_several_can(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "ctrl+p", *"archive")
+        await seen(pilot, "Take the runs out of the list")
+        await press(pilot, "enter")
+        await until(pilot, lambda: marks(world, "e0006").archived)
+        await press(pilot, "space", "space", "colon")
+        await seen(pilot, "2 runs", "run again", "prune checkpoints")
+        for alone in ("duplicate", "edit notes.md", "open folder"):
+            assert alone not in screen_text(pilot)
+
+
+async def test_tag_and_note_have_the_keys_of_a_runs_own_screen_too(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "T")
+        await seen(pilot, "Tags of e0006")
+        await press(pilot, "escape", "W")
+        await seen(pilot, "Add to the notes of e0006")
+
+
 async def test_the_palette_has_the_actions_of_the_screen(world: Path) -> None:
     async with opened(world) as pilot:
         await on_runs(pilot)

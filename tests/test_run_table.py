@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from textual.pilot import Pilot
 
 from benchmarks.make_runs import Maker
 from engine.ordering import Order
-from engine.records import RunPaths, write_state
+from engine.records import Marks, RunPaths, write_marks, write_state
 from engine.runs import RunsFolder, load_run
 from engine.saved_views import SavedViews
 from engine.view import Column, View
@@ -107,6 +108,34 @@ async def test_the_last_column_cannot_be_taken_out_and_the_usual_ones_come_back(
         assert len(dialog.columns) == 1
         await press(pilot, "ctrl+r", "escape")
         assert "experiment" in titles(pilot)
+
+
+async def test_names_take_no_more_than_they_need_so_that_tags_are_whole(world: Path) -> None:
+    """Cells beyond the longest name are the tags'."""
+    paths = RunPaths(world / "runs" / "e0012")
+    write_marks(paths, Marks(tags=["baseline", "ablation", "rerun"], name=""))
+    async with opened(world, size=(120, 30)) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "baseline ablation rerun")
+
+
+async def test_ages_among_the_keys_are_told_as_in_the_list(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2", "C", *"age")
+        await until(pilot, lambda: re.search(r"\d+ min, \d+ min", screen_text(pilot)))
+
+
+async def test_while_runs_are_found_that_no_index_knew_the_list_says_that_there_may_be_more(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "Runs · 12 ")
+        whole = pilot.app.snapshot
+        screen(pilot).take_snapshot(dataclasses.replace(whole, rows=whole.rows[:5], verified=False))
+        await gone(pilot, "so far")
+        screen(pilot).take_snapshot(dataclasses.replace(whole, rows=whole.rows[:9], verified=False))
+        await seen(pilot, "Runs · 9 so far, reading more")
+        screen(pilot).take_snapshot(whole)
+        await gone(pilot, "so far")
 
 
 async def test_columns_without_room_are_told_and_brought_in_sight(world: Path) -> None:

@@ -138,6 +138,25 @@ async def test_while_runs_are_found_that_no_index_knew_the_list_says_that_there_
         await gone(pilot, "so far")
 
 
+async def test_chosen_columns_are_found_again_and_stay_when_an_experiments_runs_are_asked_for(world: Path) -> None:
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "2", "C", *"optimizer.lr", "enter", "escape")
+        await until(pilot, lambda: "lr" in titles(pilot))
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "r")  # before the list was ever shown
+        await seen(pilot, "of digits-mlp")
+        assert "lr" in titles(pilot)
+        await press(pilot, "escape", "1", "j", "r")
+        await seen(pilot, "of moons-mlp")
+        assert "lr" in titles(pilot)
+        await press(pilot, "C", "ctrl+r", "escape")
+        await until(pilot, lambda: "lr" not in titles(pilot))
+    (world / "runs/.dltui/columns.json").write_text('[{"key": 3}')
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "2")
+        await until(pilot, lambda: titles(pilot)[:3] == ["run", "experiment", "state"])
+
+
 async def test_columns_without_room_are_told_and_brought_in_sight(world: Path) -> None:
     async with opened(world, (80, 24)) as pilot:
         keys = ("optimizer.name", "optimizer.lr", "val/accuracy", "val/loss", "train/loss", "model.dropout", "seed")

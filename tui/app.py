@@ -239,7 +239,7 @@ class DltuiApp(LookingApp):
 
         self.action_go("runs")
         if isinstance(self.screen, RunsScreen):
-            self.screen.show_view(view)
+            self.screen.show_asked(view)
 
     def open_run(self, run_id: str, *, instead: bool = False) -> None:
         """Show a run; a toast says when there is none of that id.

@@ -87,7 +87,8 @@ class ActingScreen(Screen[None]):
         for at in range(0, len(ids), PART):
             if time.monotonic() - told > 1:
                 told = time.monotonic()
-                words = f"{at:,} of {len(ids):,} runs {done} …"
+                then = "; then it is taken back" if self.dltui.undo_stack.waiting else ""
+                words = f"{at:,} of {len(ids):,} runs {done} …{then}"
                 self.app.call_from_thread(self.dltui.notify, words, topic=DONE, timeout=60)
             outcome += action(ids[at : at + PART])
         return outcome

@@ -64,7 +64,6 @@ class ShownRuns(MainScreen):
         return self.listing  # type: ignore[return-value]
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(30, self._tick)
 
     def on_resize(self) -> None:

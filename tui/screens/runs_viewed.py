@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 class ViewedRuns(ShownRuns):
     """The list of runs, and the dialogs that say which and how; `RunsScreen` adds what is done with them."""
 
+    def on_mount(self) -> None:
+        columns = self.plain_view().columns
+        # another screen may have asked for a view already
+        self.view = self.view if self.view.columns else replace(self.view, columns=columns)
+        self._asked = replace(self._asked, columns=self.view.columns)
+
+    def plain_view(self) -> View:
+        """All runs, newest first, in the columns that were chosen last."""
+        from tui.kept_columns import KeptColumns
+
+        return View(columns=KeptColumns(self.dltui.store.runs).read())
+
+    def show_asked(self, view: View) -> None:
+        """Show what another screen asked for, in the columns that stand here."""
+        self.show_view(view if view.columns else replace(view, columns=self.view.columns))
+
+    def _keep_columns(self, _: None) -> None:
+        """Keep the columns; those of a saved view are the view's."""
+        if not self.view_name:
+            from tui.kept_columns import KeptColumns
+
+            KeptColumns(self.dltui.store.runs).write(self.view.columns)
+
     # filter
 
     def completer(self) -> Completer:
@@ -126,7 +149,7 @@ class ViewedRuns(ShownRuns):
         def changed(view: View) -> None:
             self.show_view(replace(self.view, columns=view.columns))
 
-        self.app.push_screen(ColumnsScreen(self.view, self._rows or (), changed))
+        self.app.push_screen(ColumnsScreen(self.view, self._rows or (), changed), self._keep_columns)
 
     def action_pan(self, by: int) -> None:
         """Bring columns in sight that there is no room for."""
@@ -137,7 +160,9 @@ class ViewedRuns(ShownRuns):
         """Switch to a saved view, save this one, delete one."""
         from tui.screens.run_views import ViewsScreen
 
-        self.app.push_screen(ViewsScreen(self.dltui.store.runs, self.view, self.view_name), self._take_view)
+        self.app.push_screen(
+            ViewsScreen(self.dltui.store.runs, self.view, self.view_name, self.plain_view()), self._take_view
+        )
 
     def _take_view(self, chosen: tuple[str, View] | None) -> None:
         if chosen is None:

@@ -280,6 +280,23 @@ async def test_the_filter_line_offers_and_takes_what_may_be_written(world: Path)
         assert pilot.app.focused is runs(pilot)
 
 
+async def test_what_is_offered_never_covers_the_line_it_is_offered_for(world: Path) -> None:
+    """The line of the error comes below the filter, and the filter moves up by it."""
+    async with opened(world) as pilot:
+        await press(pilot, "2", "slash", *"age < 7x")
+        await seen(pilot, "'7x' is not a span", "a span: 90s")
+        await until(pilot, lambda: " / age < 7x" in stripped(pilot))
+        assert "a span: 90s" in " ".join(stripped(pilot)[: stripped(pilot).index(" / age < 7x")])
+        await press(pilot, *["backspace"] * 8, *"state == 'f")
+        await seen(pilot, "'finished'", "no end")
+        await until(pilot, lambda: " / state == 'f" in stripped(pilot))
+
+
+def stripped(pilot: Pilot[Any]) -> list[str]:
+    """The lines of the screen."""
+    return [line.rstrip() for line in screen_text(pilot).splitlines()]
+
+
 async def test_a_burst_of_keys_is_completed_as_it_was_typed(world: Path) -> None:
     async with opened(world) as pilot:
         await press(pilot, "2")

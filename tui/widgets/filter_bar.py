@@ -137,6 +137,9 @@ class FilterBar(Container):
     def on_resize(self) -> None:
         if self._error is not None:
             self.say(self._error)
+        offers = self._offers()
+        if offers is not None:  # the line of the error came or went below the one that is typed in
+            offers.stand(1 + self.size.height)
 
     # what may be written
 

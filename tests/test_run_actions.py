@@ -90,6 +90,8 @@ async def test_what_cannot_be_trashed_is_said_and_stays(world: Path) -> None:
         await seen(pilot, "Move 6 runs to the trash?", "1 starred and 1 not ended will stay")
         await press(pilot, "enter")
         await seen(pilot, "starred, which protects it", "e0004 is queued", "4 runs in the trash")
+        await seen(pilot, "* takes the star", "S stops it")
+        assert "engine mark" not in screen_text(pilot), "on the screen there are keys for it"
         assert folder(world).ids() == ["e0004", "e0005"]
         await press(pilot, "u")
         await until(pilot, lambda: len(folder(world).ids()) == 6)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -130,9 +131,9 @@ async def test_while_runs_are_found_that_no_index_knew_the_list_says_that_there_
         await press(pilot, "2")
         await seen(pilot, "Runs · 12 ")
         whole = pilot.app.snapshot
-        screen(pilot).take_snapshot(dataclasses.replace(whole, rows=whole.rows[:5], verified=False))
+        screen(pilot).take_snapshot(msgspec.structs.replace(whole, rows=whole.rows[:5], verified=False))
         await gone(pilot, "so far")
-        screen(pilot).take_snapshot(dataclasses.replace(whole, rows=whole.rows[:9], verified=False))
+        screen(pilot).take_snapshot(msgspec.structs.replace(whole, rows=whole.rows[:9], verified=False))
         await seen(pilot, "Runs · 9 so far, reading more")
         screen(pilot).take_snapshot(whole)
         await gone(pilot, "so far")
@@ -398,6 +399,18 @@ async def test_only_the_line_of_a_live_run_is_drawn_again(world: Path) -> None:
         score(world, "e0010", 0.875)
         await seen(pilot, "0.8750")
         assert set(drawn) == {"e0010"}
+
+
+async def test_the_group_of_the_cursor_is_told_where_its_heading_is_out_of_sight(world: Path) -> None:
+    for number in range(1, 13):
+        edit(world, f"e{number:04d}", optimizer={"name": "SGD"})
+    async with opened(world, size=(100, 12)) as pilot:
+        await press(pilot, "2", "b", *"optimizer.name", "enter")
+        await seen(pilot, "1 group by optimizer.name")
+        await press(pilot, "end")
+        await seen(pilot, "in optimizer.name SGD")
+        await press(pilot, "home")
+        await gone(pilot, "in optimizer.name SGD")
 
 
 async def test_a_run_of_two_tags_keeps_the_cursor_in_its_group(world: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, work
@@ -61,11 +60,10 @@ def _provider() -> type[Provider]:
     return Everything
 
 
-@dataclass
 class Toasted(Notification):
     """A toast that knows what it is about."""
 
-    topic: str = ""
+    topic = ""
     """Of one topic only the last toast stands; empty for those that all stand."""
 
 
@@ -323,7 +321,9 @@ class DltuiApp(LookingApp):
         """
         text = "\n".join(safe(line) for line in message.splitlines())
         seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
-        self.post_message(Notify(Toasted(text, safe(title), severity, seconds, topic=topic)))
+        toast = Toasted(text, safe(title), severity, seconds)
+        toast.topic = topic
+        self.post_message(Notify(toast))
 
     def on_notify(self, event: Notify) -> None:
         """Before a toast is shown, take away the one that it takes the place of."""
@@ -332,10 +332,18 @@ class DltuiApp(LookingApp):
             self._unnotify(shown, refresh=False)
             self.screen.query(f"#--textual-toast-{shown.identity}").remove()
 
+    def _remedy(self, action: str) -> str:
+        """What to do about an error by a key, where there is one for it."""
+        keys = {"stop": ("runs.stop", "S", "stops it"), "star": ("runs.star", "*", "takes the star")}
+        if action not in keys:
+            return ""
+        binding, usual, words = keys[action]
+        return f"{self.key(binding, usual)} {words}"
+
     def complain(self, error: Exception) -> None:
         """Show an error with what can be done about it."""
         message = getattr(error, "message", str(error))
-        hint = getattr(error, "hint", "")
+        hint = self._remedy(getattr(error, "remedy", "")) or getattr(error, "hint", "")
         self.notify(
             f"{message}\n{hint}" if hint else message,
             title=getattr(error, "title", "Error"),

@@ -168,16 +168,32 @@ class ShownRuns(MainScreen):
         if view.orders != View().orders:
             parts.append(f"by {', '.join(map(_order_words, view.orders))}")
         if view.groups:
-            parts.append(f"{len(self._outcome.groups):,} groups by {', '.join(view.groups)}")
+            count = len(self._outcome.groups)
+            parts.append(f"{count:,} group{'s' * (count != 1)} by {', '.join(view.groups)}")
         return parts
 
     def _below_parts(self) -> list[str]:
         chosen, hidden = len(self.listing.selected), self._outcome.hidden
         left, right = self.listing.out_of_sight()
-        said = [f"{chosen} selected"] if chosen else []
+        said = [*self._in_group(), *([f"{chosen:,} selected"] if chosen else [])]
         said += [f"{hidden} archived, A shows them"] if hidden else []
         columns = [f"< {left}"] * bool(left) + [f"> {right}"] * bool(right)
         return said + ([f"{' '.join(columns)} more columns"] if columns else [])
+
+    def _in_group(self) -> list[str]:
+        """The group that the run under the cursor is shown in, where its heading is out of sight."""
+        above = self.listing.heading_of(self.listing.cursor) if self._outcome.view.groups else None
+        if above is None or self.listing.in_sight(above):
+            return []
+        from tui.run_groups import shown_value
+
+        values = zip(above.keys, above.group.values, strict=True)
+        return [f"in {', '.join(f'{key} {shown_value(key, value)}' for key, value in values)}"]
+
+    @on(LineList.Highlighted)
+    def _moved(self) -> None:
+        if self._outcome.view.groups:
+            self.say_title()
 
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)

@@ -115,7 +115,7 @@ async def test_names_take_no_more_than_they_need_so_that_tags_are_whole(world: P
     """Cells beyond the longest name are the tags'."""
     paths = RunPaths(world / "runs" / "e0012")
     write_marks(paths, Marks(tags=["baseline", "ablation", "rerun"], name=""))
-    async with opened(world, size=(120, 30)) as pilot:
+    async with opened(world, size=(116, 30)) as pilot:
         await press(pilot, "2")
         await seen(pilot, "baseline ablation rerun")
 

@@ -70,7 +70,9 @@ def choose_columns(chosen: Sequence[Chosen], rows: Sequence[Row], shown: Sequenc
     if not chosen:
         usual = [_KNOWN[key] for key in USUAL]
         longest = max([10, *map(len, {row.experiment for row in shown})])
-        usual[0] = Column("experiment", "experiment", min(longest, 18), _longest_title(rows))
+        title = _longest_title(rows)
+        usual[0] = Column("experiment", "experiment", min(longest, 18), title, wants=title)
+        usual[-1] = Column("tags", "tags", 8, 1_000, rank=7, wants=_longest_tags(rows))
         return RunColumns((*fixed, *_with_metric(usual, metric)))
     sample = _sampled(rows)
     titles = _titles([column.key for column in chosen])
@@ -84,6 +86,10 @@ def _longest_title(rows: Sequence[Row]) -> int:
     known = _KNOWN["experiment"]
     titles = {(row.experiment, row.name) for row in rows}
     return min(known.most, max([known.width, *(cell_len(safe(" ".join(filter(None, title)))) for title in titles)]))
+
+
+def _longest_tags(rows: Sequence[Row]) -> int:
+    return max((cell_len(safe(" ".join(tags))) for tags in {tuple(row.tags) for row in rows}), default=0)
 
 
 def _metric_column(rows: Iterable[Row]) -> Column | None:

@@ -63,6 +63,11 @@ class RunError(EngineError):
     exit_code = 1
     title = "Run"
 
+    def __init__(self, message: str, *, hint: str = "", remedy: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.remedy = remedy
+        """The action that the hint is the command of, stop or star, for programs with keys; empty for none."""
+
 
 def nearest(name: str, known: Sequence[str]) -> str:
     """Say which known name is meant: `did you mean 'adam'?`, or the list of all when none is near.

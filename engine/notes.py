@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 
-def append_note(path: Path, text: str) -> None:
+@dataclass(frozen=True)
+class Appended:
+    """A paragraph as it was appended, so that it can be taken back."""
+
+    path: Path
+    size: int | None
+    """Bytes before it; None where there was no file."""
+    content: bytes
+
+
+def append_note(path: Path, text: str) -> Appended:
     """Add a paragraph to the end of a journal entry, in one write; what is there already is never touched.
+
+    Returns:
+        What was appended, and where.
 
     Raises:
         OSError: it cannot be written whole; then nothing of it is.
     """
+    there = path.exists()
     with open(path, "ab+", buffering=0) as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 2))
         end = file.read()
@@ -27,3 +42,21 @@ def append_note(path: Path, text: str) -> None:
                 file.truncate(size)
         if written != len(content):
             raise OSError(errno.ENOSPC, "no space left on the disk; nothing was appended", str(path))
+    return Appended(path, size if there else None, content)
+
+
+def take_back(note: Appended) -> bool:
+    """Remove a paragraph again, where it still is the end of the file and as it was; whether it was.
+
+    Raises:
+        OSError: the file cannot be changed.
+    """
+    start = note.size or 0
+    with open(note.path, "rb+") as file:
+        file.seek(start)
+        if file.read() != note.content:
+            return False
+        file.truncate(start)
+    if note.size is None:
+        note.path.unlink()
+    return True

@@ -29,9 +29,11 @@ def check_prunable(run: Run) -> None:
         RunError: its worker lives, it is starred, or it is not this user's.
     """
     if run.status in ALIVE or run.status == "queued":
-        raise RunError(f"{run.id} is {run.status}; its worker keeps its checkpoints", hint=f"engine stop {run.id}")
+        hint = f"engine stop {run.id}"
+        raise RunError(f"{run.id} is {run.status}; its worker keeps its checkpoints", hint=hint, remedy="stop")
     if run.marks.star:
-        raise RunError(f"{run.id} is starred, which protects its checkpoints", hint=f"engine mark {run.id} --no-star")
+        hint = f"engine mark {run.id} --no-star"
+        raise RunError(f"{run.id} is starred, which protects its checkpoints", hint=hint, remedy="star")
     if reason := run.read_only_reason:
         raise RunError(reason)
 

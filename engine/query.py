@@ -3,21 +3,20 @@
     val/accuracy > 0.9 and optimizer.name == 'SGD' and age < 7d
     state in (failed, lost) or tag == 'paper' or not (name ~ 'lstm')
 
-Comparisons: > >= < <= == != ~ (contains, in any case) and `in (…)`. A key that a run lacks compares false. A key that
-holds other characters than a word may is written in backticks.
+Comparisons: > >= < <= == != ~ (contains, in any case) and `in (…)`. A key that a run lacks compares false; a value that
+no run can have (`age < 7x`) is an error. A key that holds other characters than a word may is written in backticks.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NoReturn
 
+from engine.query_values import as_number, misfit
 from engine.query_words import CONSTANTS, QueryError, Token, tokens
-from engine.row_keys import Getter, getter
+from engine.row_keys import Getter, getter, kind_of
 from engine.rows import Row
 
 Test = Callable[[Row, float], bool]
@@ -138,11 +137,18 @@ class _Parser:
             left, right, operator = right, left, _MIRRORED.get(token.value, token.value)
         else:
             operator = token.value
+        if operator not in ("~", "!~"):
+            self._check(left, right)
         compare, get, other = _COMPARE[operator], left.get, right.get
         if right.constant:
             value = right.value
             return lambda row, now: compare(get(row, now), value)
         return lambda row, now: compare(get(row, now), other(row, now))
+
+    def _check(self, key: _Operand, value: _Operand) -> None:
+        """Refuse a value that no run can have: it would say without a word that no run fits."""
+        if value.constant and not key.constant and (wrong := misfit(kind_of(key.token.value), value.value)):
+            raise QueryError(wrong[0], self._text, value.token.start, hint=wrong[1])
 
     def _membership(self, left: _Operand, negated: bool) -> Test:
         if not self._takes("operator", "("):
@@ -152,6 +158,8 @@ class _Parser:
             values.append(self._operand(left=False))
         if not self._takes("operator", ")"):
             self._fail("a ) is missing at the end of the list")
+        for value in values:
+            self._check(left, value)
         get = left.get
 
         def test(row: Row, now: float) -> bool:
@@ -187,27 +195,11 @@ def _true(value: Any) -> bool:
     return bool(value) and value == value
 
 
-def _number(value: Any) -> float | None:
-    """The number that `value` is or spells, of a date the Unix time; None when it is something else."""
-    if isinstance(value, (int, float)):
-        return value
-    if isinstance(value, str):
-        for read in (float, _unix_time):
-            with contextlib.suppress(ValueError, OverflowError, OSError):
-                return read(value)
-    return None
-
-
-def _unix_time(text: str) -> float:
-    """Of "2026-11-21" or "2026-11-21T08:00", in the local time zone unless it names one."""
-    return datetime.fromisoformat(text).timestamp()
-
-
 def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
     def test(value: Any, other: Any) -> bool:
         if value is None or other is None:
             return False
-        a, b = _number(value), _number(other)
+        a, b = as_number(value), as_number(other)
         if a is not None and b is not None:
             return compare(a, b)
         return isinstance(value, str) and isinstance(other, str) and compare(value, other)
@@ -222,7 +214,7 @@ def _equal(value: Any, other: Any) -> bool:
         return any(_equal(item, other) for item in value)
     if isinstance(value, str) and isinstance(other, str):
         return value == other
-    a, b = _number(value), _number(other)
+    a, b = as_number(value), as_number(other)
     return a is not None and b is not None and a == b
 
 

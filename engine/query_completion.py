@@ -124,7 +124,7 @@ def _expected(before: Sequence[Token]) -> tuple[str, str, int]:
 
 
 def fitting(words: Sequence[str], typed: str) -> list[str]:
-    """The words that hold what was typed, in any case: first those that begin so, then those a part of which does."""
+    """The words that hold what was typed, in any case: that very one first, then those that begin so."""
     wanted = typed.casefold()
     ranked = [(_rank(word.casefold(), wanted), word) for word in words]
     return [word for rank, word in sorted(ranked, key=lambda pair: pair[0]) if rank < 3]
@@ -132,7 +132,7 @@ def fitting(words: Sequence[str], typed: str) -> list[str]:
 
 def _rank(word: str, wanted: str) -> int:
     if word.startswith(wanted):
-        return 0
+        return -(word == wanted)
     # the last part of a dotted name is what one has in mind: lr, optimizer.lr
     return 1 if re.split(r"[./]", word)[-1].startswith(wanted) else 2 if wanted in word else 3
 
@@ -160,6 +160,8 @@ def _values(key: str, typed: str, quote: str, rows: Sequence[Row], now: float) -
     kind = kind_of(key)
     if kind == "age":
         return _chosen([Option(*pair) for pair in _AGES], typed), "a span: 90s, 20m, 3h, 7d, 4w"
+    if kind == "bytes":
+        return [], "a size: 500kB, 20MB, 1.5GB"
     if kind == "moment":
         return [], "a date in quotation marks: '2026-11-21'"
     if kind == "yes or no":

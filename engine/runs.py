@@ -213,9 +213,10 @@ def check_removable(run: Run) -> None:
         RunError: it is alive, queued or starred, or of a newer version or another user.
     """
     if run.status in ALIVE or run.status == "queued":
-        raise RunError(f"{run.id} is {run.status}", hint=f"engine stop {run.id}")
+        raise RunError(f"{run.id} is {run.status}", hint=f"engine stop {run.id}", remedy="stop")
     if run.marks.star:
-        raise RunError(f"{run.id} is starred, which protects it", hint=f"engine mark {run.id} --no-star")
+        hint = f"engine mark {run.id} --no-star"
+        raise RunError(f"{run.id} is starred, which protects it", hint=hint, remedy="star")
     if run.info.format > FORMAT or (reason := foreign(run.paths)):
         raise RunError(run.read_only_reason or reason)
 

@@ -51,6 +51,23 @@ def test_runs_json_keys_and_place(world: Path, tmp_path: Path) -> None:
     assert engine_json("runs", "--json", cwd=tmp_path) == []
 
 
+def test_the_score_on_the_test_split_is_of_the_metric_it_is_shown_beside(tmp_path: Path) -> None:
+    """Error rates of lines stand beside error rates; where the two differ in kind, both are named."""
+    folder = make_world(tmp_path)
+    for number, monitor in ((1, "val/cer"), (5, "train/loss")):
+        path = folder / f"runs/e{number:04d}/state.json"
+        state = read_json(path)
+        state["best"] = {**state["best"], "monitor": monitor, "mode": "min", "value": 0.0147}
+        extra = {"test/cer": 0.0139} if number == 1 else {}
+        state["metrics"] = {"test/accuracy": 0.9933, **extra}
+        write_json(path, state)
+    lines = run_engine("runs", cwd=folder).stdout.splitlines()
+    assert "0.0139" in lines[1]
+    assert "0.9933" not in lines[1]
+    assert "train/loss, accuracy" in lines[5]
+    assert "0.9933" in lines[5]
+
+
 def test_runs_where_sort_and_columns(world: Path) -> None:
     every = engine_json("runs", "--json", cwd=world)
     ended = engine_json("runs", "--where", "state in (failed, lost)", "--json", cwd=world)

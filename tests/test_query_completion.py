@@ -64,6 +64,10 @@ def test_what_comes_next_is_offered(rows: tuple[Row, ...], text: str, expected: 
     assert words(text, rows) == expected
 
 
+def test_what_is_written_in_full_is_offered_first(rows: tuple[Row, ...]) -> None:
+    assert words("star", rows)[0] == "star", "not started"
+
+
 def test_values_that_occur_are_offered_most_frequent_first(rows: tuple[Row, ...]) -> None:
     states = [row.state for row in rows]
     by_count = sorted(set(states), key=lambda state: -states.count(state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from engine.runs import RunsFolder, load_run, write_state
 from tests.test_own_settings import write_keys
 from tests.test_space import content, more_checkpoints, names
 from tests.tui_world import make_world, opened, press, screen_text, seen, until
+from tui import marking
 from tui.launching import Launched
+from tui.screens import acting
 from tui.screens.launch import LaunchScreen
 from tui.screens.runs import RunsScreen
 
@@ -87,6 +90,8 @@ async def test_what_cannot_be_trashed_is_said_and_stays(world: Path) -> None:
         await seen(pilot, "Move 6 runs to the trash?", "1 starred and 1 not ended will stay")
         await press(pilot, "enter")
         await seen(pilot, "starred, which protects it", "e0004 is queued", "4 runs in the trash")
+        await seen(pilot, "* takes the star", "S stops it")
+        assert "engine mark" not in screen_text(pilot), "on the screen there are keys for it"
         assert folder(world).ids() == ["e0004", "e0005"]
         await press(pilot, "u")
         await until(pilot, lambda: len(folder(world).ids()) == 6)
@@ -119,6 +124,70 @@ async def test_marks_that_somebody_changed_since_are_not_undone(world: Path) -> 
         await press(pilot, "u")
         await seen(pilot, "marked again since")
     assert (marks(world, "e0006").name, "paper" in marks(world, "e0006").tags) == ("theirs", True)
+
+
+async def test_of_opposite_actions_only_the_last_stands_and_undoing_says_what_is_so_now(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "asterisk")
+        await seen(pilot, "e0006 starred")
+        await press(pilot, "asterisk")
+        await seen(pilot, "e0006 not starred any more")
+        assert "e0006 starred" not in screen_text(pilot)
+        await press(pilot, "u")
+        await seen(pilot, "Undone: e0006 starred")
+        assert "not starred" not in screen_text(pilot)
+
+
+async def test_a_note_is_taken_back_unless_somebody_wrote_since(world: Path) -> None:
+    notes = folder(world).paths("e0006").notes
+    append_note(notes, "mine")
+    before = notes.read_bytes()
+    fresh = folder(world).paths("e0005").notes
+    fresh.unlink(missing_ok=True)
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "space", "space", "w", *"to both", "enter")
+        await until(pilot, lambda: fresh.exists() and b"to both" in notes.read_bytes())
+        await seen(pilot, "2 runs noted")
+        await press(pilot, "u")
+        await seen(pilot, "Undone: 2 runs without the note")
+        assert notes.read_bytes() == before
+        assert not fresh.exists()
+        await press(pilot, "k", "k", "w", *"again", "enter")
+        await seen(pilot, "e0006 noted")
+        append_note(notes, "theirs")
+        await press(pilot, "u")
+        await seen(pilot, "written in since")
+    assert "again" in notes.read_text()
+
+
+async def test_undo_waits_for_a_long_change_which_says_how_far_it_is(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    star = marking.set_star
+
+    def slow(runs: RunsFolder, ids: Any, on: bool) -> Any:
+        assert gate.wait(20)
+        return star(runs, ids, on)
+
+    monkeypatch.setattr(marking, "set_star", slow)
+    monkeypatch.setattr(acting, "MANY", 2)
+    monkeypatch.setattr(acting, "PART", 2)
+    before = [marks(world, run).star for run in folder(world).ids()]
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "N", *"before", "enter")
+        await seen(pilot, "e0006 named")
+        await press(pilot, "a", "asterisk")
+        await seen(pilot, "0 of 6 runs")
+        await press(pilot, "u")
+        await seen(pilot, "taken back as soon as it is done")
+        gate.set()
+        await seen(pilot, "Undone: 6 runs")
+        assert marks(world, "e0006").name == "before", "it is not the change before that is taken back"
+    assert [marks(world, run).star for run in folder(world).ids()] == before
 
 
 async def test_name_note_and_archive_from_list_and_menu(world: Path) -> None:
@@ -279,6 +348,28 @@ async def test_the_palette_has_what_a_tab_took_the_key_of(world: Path) -> None:
         await seen(pilot, "Run again exactly")
         await press(pilot, "enter")
         await seen(pilot, "Run e0004 again")
+
+
+async def test_the_palette_has_what_no_key_does_and_the_menu_of_several_what_several_can(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "ctrl+p", *"archive")
+        await seen(pilot, "Take the runs out of the list")
+        await press(pilot, "enter")
+        await until(pilot, lambda: marks(world, "e0006").archived)
+        await press(pilot, "space", "space", "colon")
+        await seen(pilot, "2 runs", "run again", "prune checkpoints")
+        for alone in ("duplicate", "edit notes.md", "open folder"):
+            assert alone not in screen_text(pilot)
+
+
+async def test_tag_and_note_have_the_keys_of_a_runs_own_screen_too(world: Path) -> None:
+    async with opened(world) as pilot:
+        await on_runs(pilot)
+        await press(pilot, "T")
+        await seen(pilot, "Tags of e0006")
+        await press(pilot, "escape", "W")
+        await seen(pilot, "Add to the notes of e0006")
 
 
 async def test_the_palette_has_the_actions_of_the_screen(world: Path) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from benchmarks.make_runs import Maker
 from engine.ordering import Order
-from engine.records import RunPaths, write_state
+from engine.records import Marks, RunPaths, write_marks, write_state
 from engine.runs import RunsFolder, load_run
 from engine.saved_views import SavedViews
 from engine.view import Column, View
@@ -107,6 +109,53 @@ async def test_the_last_column_cannot_be_taken_out_and_the_usual_ones_come_back(
         assert len(dialog.columns) == 1
         await press(pilot, "ctrl+r", "escape")
         assert "experiment" in titles(pilot)
+
+
+async def test_names_take_no_more_than_they_need_so_that_tags_are_whole(world: Path) -> None:
+    """Cells beyond the longest name are the tags'."""
+    paths = RunPaths(world / "runs" / "e0012")
+    write_marks(paths, Marks(tags=["baseline", "ablation", "rerun"], name=""))
+    async with opened(world, size=(116, 30)) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "baseline ablation rerun")
+
+
+async def test_ages_among_the_keys_are_told_as_in_the_list(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2", "C", *"age")
+        await until(pilot, lambda: re.search(r"\d+ min, \d+ min", screen_text(pilot)))
+
+
+async def test_while_runs_are_found_that_no_index_knew_the_list_says_that_there_may_be_more(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2")
+        await seen(pilot, "Runs · 12 ")
+        whole = pilot.app.snapshot
+        screen(pilot).take_snapshot(msgspec.structs.replace(whole, rows=whole.rows[:5], verified=False))
+        await gone(pilot, "so far")
+        screen(pilot).take_snapshot(msgspec.structs.replace(whole, rows=whole.rows[:9], verified=False))
+        await seen(pilot, "Runs · 9 so far, reading more")
+        screen(pilot).take_snapshot(whole)
+        await gone(pilot, "so far")
+
+
+async def test_chosen_columns_are_found_again_and_stay_when_an_experiments_runs_are_asked_for(world: Path) -> None:
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "2", "C", *"optimizer.lr", "enter", "escape")
+        await until(pilot, lambda: "lr" in titles(pilot))
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "r")  # before the list was ever shown
+        await seen(pilot, "of digits-mlp")
+        assert "lr" in titles(pilot)
+        await press(pilot, "escape", "1", "j", "r")
+        await seen(pilot, "of moons-mlp")
+        assert "lr" in titles(pilot)
+        await press(pilot, "C", "ctrl+r", "escape")
+        await until(pilot, lambda: "lr" not in titles(pilot))
+    (world / "runs/.dltui/columns.json").write_text('[{"key": 3}')
+    async with opened(world, size=(160, 40)) as pilot:
+        await press(pilot, "2")
+        await until(pilot, lambda: titles(pilot)[:3] == ["run", "experiment", "state"])
 
 
 async def test_columns_without_room_are_told_and_brought_in_sight(world: Path) -> None:
@@ -232,6 +281,23 @@ async def test_the_filter_line_offers_and_takes_what_may_be_written(world: Path)
         assert pilot.app.focused is runs(pilot)
 
 
+async def test_what_is_offered_never_covers_the_line_it_is_offered_for(world: Path) -> None:
+    """The line of the error comes below the filter, and the filter moves up by it."""
+    async with opened(world) as pilot:
+        await press(pilot, "2", "slash", *"age < 7x")
+        await seen(pilot, "'7x' is not a span", "a span: 90s")
+        await until(pilot, lambda: " / age < 7x" in stripped(pilot))
+        assert "a span: 90s" in " ".join(stripped(pilot)[: stripped(pilot).index(" / age < 7x")])
+        await press(pilot, *["backspace"] * 8, *"state == 'f")
+        await seen(pilot, "'finished'", "no end")
+        await until(pilot, lambda: " / state == 'f" in stripped(pilot))
+
+
+def stripped(pilot: Pilot[Any]) -> list[str]:
+    """The lines of the screen."""
+    return [line.rstrip() for line in screen_text(pilot).splitlines()]
+
+
 async def test_a_burst_of_keys_is_completed_as_it_was_typed(world: Path) -> None:
     async with opened(world) as pilot:
         await press(pilot, "2")
@@ -254,6 +320,22 @@ async def test_an_error_stands_under_its_place_and_the_list_stays(world: Path) -
         assert list(runs(pilot).items) == shown, "what is being typed does not empty the list"
         await press(pilot, "enter")
         await seen(pilot, "No run fits")
+
+
+async def test_a_value_that_no_run_can_have_is_told_and_a_dropped_filter_is_not(world: Path) -> None:
+    async with opened(world) as pilot:
+        await press(pilot, "2", "slash", *"age < 7x")
+        await seen(pilot, "'7x' is not a span")
+        await press(pilot, "enter")
+        await until(
+            pilot, lambda: not pilot.app.screen.filter_bar().query_one("#filter-error").has_class("-unfinished")
+        )
+        await press(pilot, "slash", "escape")
+        await until(pilot, lambda: len(runs(pilot).items) == 12 and "'7x'" not in screen_text(pilot))
+        assert "cannot be read" not in screen_text(pilot)
+        await press(pilot, "slash", *"name ~ 'x", "escape", "question_mark")
+        await seen(pilot, "Keys")
+        assert "cannot be read" not in screen_text(pilot)
 
 
 async def test_a_saved_filter_that_cannot_be_read_is_told(world: Path) -> None:
@@ -317,6 +399,18 @@ async def test_only_the_line_of_a_live_run_is_drawn_again(world: Path) -> None:
         score(world, "e0010", 0.875)
         await seen(pilot, "0.8750")
         assert set(drawn) == {"e0010"}
+
+
+async def test_the_group_of_the_cursor_is_told_where_its_heading_is_out_of_sight(world: Path) -> None:
+    for number in range(1, 13):
+        edit(world, f"e{number:04d}", optimizer={"name": "SGD"})
+    async with opened(world, size=(100, 12)) as pilot:
+        await press(pilot, "2", "b", *"optimizer.name", "enter")
+        await seen(pilot, "1 group by optimizer.name")
+        await press(pilot, "end")
+        await seen(pilot, "in optimizer.name SGD")
+        await press(pilot, "home")
+        await gone(pilot, "in optimizer.name SGD")
 
 
 async def test_a_run_of_two_tags_keeps_the_cursor_in_its_group(world: Path) -> None:

@@ -315,8 +315,11 @@ async def test_sorting_by_choice_turns_round_and_by_a_click(world: Path) -> None
         runs = pilot.app.screen.listing
         values = [row.best for row in runs.items]
         assert values == sorted(values, reverse=True)
+        assert runs.cursor == 0, "one sorts to see what comes first"
+        await pilot.press("j", "j", "j")
         await pilot.press("o")
         await until(pilot, lambda: [row.best for row in runs.items] == sorted(values))
+        assert runs.cursor == 0
         title = screen_text(pilot).splitlines()[2]
         await pilot.click("#runs", offset=(title.index("experiment"), 1))
         await seen(pilot, "by experiment")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.notifications import Notification, Notify
 from textual.screen import Screen
 
 from tui.app_keys import APP_KEYS
@@ -57,6 +58,13 @@ def _provider() -> type[Provider]:
     from tui.commands import Everything
 
     return Everything
+
+
+class Toasted(Notification):
+    """A toast that knows what it is about."""
+
+    topic = ""
+    """Of one topic only the last toast stands; empty for those that all stand."""
 
 
 class DltuiApp(LookingApp):
@@ -238,7 +246,7 @@ class DltuiApp(LookingApp):
 
         self.action_go("runs")
         if isinstance(self.screen, RunsScreen):
-            self.screen.show_view(view)
+            self.screen.show_asked(view)
 
     def open_run(self, run_id: str, *, instead: bool = False) -> None:
         """Show a run; a toast says when there is none of that id.
@@ -313,15 +321,38 @@ class DltuiApp(LookingApp):
         severity: SeverityLevel = "information",
         timeout: float | None = None,
         markup: bool = False,
+        topic: str = "",
     ) -> None:
-        """Show a toast; its text is plain, whatever it holds."""
+        """Show a toast; its text is plain, whatever it holds.
+
+        Args:
+            topic: the toast takes the place of the one before it of the same topic.
+        """
         text = "\n".join(safe(line) for line in message.splitlines())
-        super().notify(text, title=safe(title), severity=severity, timeout=timeout, markup=False)
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        toast = Toasted(text, safe(title), severity, seconds)
+        toast.topic = topic
+        self.post_message(Notify(toast))
+
+    def on_notify(self, event: Notify) -> None:
+        """Before a toast is shown, take away the one that it takes the place of."""
+        topic = getattr(event.notification, "topic", "")
+        for shown in [each for each in self._notifications if topic and getattr(each, "topic", "") == topic]:
+            self._unnotify(shown, refresh=False)
+            self.screen.query(f"#--textual-toast-{shown.identity}").remove()
+
+    def _remedy(self, action: str) -> str:
+        """What to do about an error by a key, where there is one for it."""
+        keys = {"stop": ("runs.stop", "S", "stops it"), "star": ("runs.star", "*", "takes the star")}
+        if action not in keys:
+            return ""
+        binding, usual, words = keys[action]
+        return f"{self.key(binding, usual)} {words}"
 
     def complain(self, error: Exception) -> None:
         """Show an error with what can be done about it."""
         message = getattr(error, "message", str(error))
-        hint = getattr(error, "hint", "")
+        hint = self._remedy(getattr(error, "remedy", "")) or getattr(error, "hint", "")
         self.notify(
             f"{message}\n{hint}" if hint else message,
             title=getattr(error, "title", "Error"),

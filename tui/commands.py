@@ -99,6 +99,8 @@ class Everything(Provider):
                 yield Command(
                     _title(binding), partial(self.app.run_action, binding.action, self.screen), binding.tooltip
                 )
+        for text, act, words in getattr(self.screen, "without_a_key", list)():
+            yield Command(text, act, words)
 
     def themes(self) -> Iterator[Command]:
         """The themes there are, those made for this program first."""

@@ -10,6 +10,7 @@ import msgspec
 
 from engine.errors import EngineError, RunError
 from engine.index import touch
+from engine.notes import Appended, append_note, take_back
 from engine.records import Marks, write_marks
 from engine.run import Run
 from engine.runs import RunsFolder
@@ -33,11 +34,19 @@ class Done:
     errors: tuple[EngineError, ...] = ()
     changes: tuple[Change, ...] = ()
     """The marks before and after, where marks were changed."""
+    notes: tuple[tuple[str, Appended], ...] = ()
+    """What was appended to the notes of which run."""
+
+    def __add__(self, other: Done) -> Done:
+        """This and what was done to further runs."""
+        return Done(
+            self.ids + other.ids, self.errors + other.errors, self.changes + other.changes, self.notes + other.notes
+        )
 
     @property
     def what(self) -> str:
         """The runs it was done to, in words."""
-        return self.ids[0] if len(self.ids) == 1 else f"{len(self.ids)} runs"
+        return self.ids[0] if len(self.ids) == 1 else f"{len(self.ids):,} runs"
 
 
 def change_marks(runs: RunsFolder, ids: Sequence[str], change: Callable[[Marks], None]) -> Done:
@@ -77,15 +86,27 @@ def _write(run: Run) -> None:
 
 def add_note(runs: RunsFolder, ids: Sequence[str], text: str) -> Done:
     """Append a paragraph to the notes of runs."""
-    from engine.notes import append_note
+    notes: list[tuple[str, Appended]] = []
 
     def one(run_id: str) -> None:
         run = runs.find(run_id)
         if reason := run.read_only_reason:
             raise RunError(reason)
-        append_note(run.paths.notes, text)
+        notes.append((run_id, append_note(run.paths.notes, text)))
 
-    return _each(runs, ids, one)
+    return replace(_each(runs, ids, one), notes=tuple(notes))
+
+
+def undo_notes(runs: RunsFolder, notes: Sequence[tuple[str, Appended]]) -> Done:
+    """Take appended paragraphs out again; where somebody has written since, they stay, and that is said."""
+    known = dict(notes)
+
+    def one(run_id: str) -> None:
+        if not take_back(known[run_id]):
+            hint = "take it out by hand: e on the run's Notes tab"
+            raise RunError(f"the notes of {run_id} were written in since; the note stays", hint=hint)
+
+    return _each(runs, list(known), one)
 
 
 def set_star(runs: RunsFolder, ids: Sequence[str], star: bool) -> Done:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import EngineError
 from engine.index import Row
 from engine.records import RunPaths
+from engine.row_keys import test_score
 from tui.store import Store
 from tui.text import age, duration, number, safe, size
 
@@ -142,9 +143,9 @@ def _ended_line(row: Row) -> str:
     if row.seconds:
         parts.append(f"trained {duration(row.seconds)}")
     parts += _best(row)
-    tested = row.metrics.get("test/accuracy")
+    name, tested = test_score(row)
     if tested is not None:
-        parts.append(f"test/accuracy {number(tested)}")
+        parts.append(f"test/{safe(name)} {number(tested)}")
     if row.cause and row.state != "finished":
         parts.append(f"cause: {safe(row.cause)}")
     return ", ".join(parts)

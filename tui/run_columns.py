@@ -70,12 +70,26 @@ def choose_columns(chosen: Sequence[Chosen], rows: Sequence[Row], shown: Sequenc
     if not chosen:
         usual = [_KNOWN[key] for key in USUAL]
         longest = max([10, *map(len, {row.experiment for row in shown})])
-        usual[0] = Column("experiment", "experiment", min(longest, 18), 48)
+        title = _longest_title(rows)
+        usual[0] = Column("experiment", "experiment", min(longest, 18), title, wants=title)
+        usual[-1] = Column("tags", "tags", 8, 1_000, rank=7, wants=_longest_tags(rows))
         return RunColumns((*fixed, *_with_metric(usual, metric)))
     sample = _sampled(rows)
     titles = _titles([column.key for column in chosen])
-    made = [_made(column, titles[column.key], rank, sample) for rank, column in enumerate(chosen, 1)]
+    longest = _longest_title(rows)
+    made = [_made(column, titles[column.key], rank, sample, longest) for rank, column in enumerate(chosen, 1)]
     return RunColumns((*fixed, *_with_metric(made, metric)))
+
+
+def _longest_title(rows: Sequence[Row]) -> int:
+    """What the names want: cells beyond that are left to other columns."""
+    known = _KNOWN["experiment"]
+    titles = {(row.experiment, row.name) for row in rows}
+    return min(known.most, max([known.width, *(cell_len(safe(" ".join(filter(None, title)))) for title in titles)]))
+
+
+def _longest_tags(rows: Sequence[Row]) -> int:
+    return max((cell_len(safe(" ".join(tags))) for tags in {tuple(row.tags) for row in rows}), default=0)
 
 
 def _metric_column(rows: Iterable[Row]) -> Column | None:
@@ -106,7 +120,7 @@ def _titles(keys: Sequence[str]) -> dict[str, str]:
     return {key: title if names.count(title) == 1 else key for key, title in short.items()}
 
 
-def _made(chosen: Chosen, title: str, rank: int, sample: Sequence[Row]) -> Column:
+def _made(chosen: Chosen, title: str, rank: int, sample: Sequence[Row], longest_title: int) -> Column:
     key, kind = chosen.key, kind_of(chosen.key)
     known = _KNOWN.get(key)
     take, now = getter(key), time.time()
@@ -114,6 +128,8 @@ def _made(chosen: Chosen, title: str, rank: int, sample: Sequence[Row]) -> Colum
     numeric = kind in _RIGHT or (kind == "setting" and all(_is_number(value) for value in values if value is not None))
     if chosen.width is not None:
         width = most = chosen.width
+    elif key == "experiment":
+        width, most = _KNOWN[key].width, longest_title
     elif known is not None:
         width, most = known.width, known.most
     else:
@@ -136,6 +152,8 @@ def text(key: str, kind: str, value: Any) -> str:
         return size(value)
     if kind == "duration":
         return duration(value or None)
+    if kind == "age":
+        return age(time.time() - value)
     if kind == "moment":
         from tui.widgets.run_words import moment
 

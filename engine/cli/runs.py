@@ -110,7 +110,7 @@ def runs_(place: Place, limit: int | None, as_json: bool, as_csv: bool, save_vie
     """The runs, oldest first.
 
     QUERY compares metrics (val/accuracy, val/accuracy:best, train/loss:at_best), settings (optimizer.name or lr), run,
-    experiment, state, tag, name, age (7d), star, device, seconds, epoch, best, test, seed, disk (bytes), note, by > >=
+    experiment, state, tag, name, age (7d), star, device, seconds, epoch, best, test, seed, disk (20MB), note, by > >=
     < <= == != ~ (contains) in, joined by and, or, not.
     """
     from engine.cli.runs_table import say_groups, say_runs

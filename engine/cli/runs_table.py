@@ -12,7 +12,6 @@ from engine.cli.output import (
     ago,
     duration,
     metric_text,
-    number_text,
     say_csv,
     say_json,
     say_table,
@@ -70,14 +69,17 @@ def _say_csv(rows: Sequence[Row], keys: Sequence[str]) -> None:
 
 
 def _say_usual(rows: Sequence[Row]) -> None:
+    from engine.row_keys import test_score
+
     columns = [
         Column("run", least=5), Column("experiment", least=10), Column("state", least=10), Column("epoch", right=True),
-        Column("best", right=True), Column("of", least=6), Column("test/accuracy", "test", right=True),
+        Column("best", right=True), Column("of", least=6), Column("test", right=True),
         Column("time", right=True), Column("started", right=True), Column("device", least=4), Column("about", least=6),
     ]  # fmt: skip
     lines: list[list[Cell]] = []
     for row in rows:
-        total = f"/{number_text(row.total_epochs)}" if row.total_epochs else ""
+        tested, on_test = test_score(row)
+        total = f"/{round(row.total_epochs, 1):g}" if row.total_epochs else ""
         lines.append(
             [
                 f"{row.run}{' ★' if row.star else ''}",
@@ -85,8 +87,8 @@ def _say_usual(rows: Sequence[Row]) -> None:
                 state_cell(row.state),
                 f"{round(row.epoch, 1):g}{total}",
                 metric_text(row.best),
-                row.monitor or "",
-                metric_text(row.metrics.get("test/accuracy")),
+                _scored(row.monitor or "", tested),
+                metric_text(on_test),
                 duration(row.seconds) if row.seconds else "–",
                 ago(row.started or row.created),
                 row.device or "–",
@@ -94,6 +96,14 @@ def _say_usual(rows: Sequence[Row]) -> None:
             ]
         )
     say_table(columns, lines)
+
+
+def _scored(monitor: str, tested: str) -> str:
+    """What the best score and that on the test split are of: one metric is named once."""
+    from engine.scores import parted
+
+    same = not tested or not monitor or parted(monitor)[1] == tested
+    return monitor if same else f"{monitor}, {tested}"
 
 
 def _about(row: Row) -> str:

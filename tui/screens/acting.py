@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +12,7 @@ from textual.screen import Screen
 
 from tui import marking
 from tui.marking import Done
-from tui.undo import Step, tell_errors, undo_last
+from tui.undo import DONE, MANY, Step, finished, tell_errors, undo_last
 
 if TYPE_CHECKING:
     from engine.rows import Row
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
     from tui.app import DltuiApp
 
 Action = Callable[[tuple[str, ...]], Done]
+PART = 100
+"""Runs that are changed before it is said again how far it is."""
 
 
 def named(rows: list[Row]) -> str:
     """The runs in a title."""
-    return rows[0].run if len(rows) == 1 else f"{len(rows)} runs"
+    return rows[0].run if len(rows) == 1 else f"{len(rows):,} runs"
 
 
 class ActingScreen(Screen[None]):
@@ -61,46 +64,67 @@ class ActingScreen(Screen[None]):
     ) -> None:
         """Do something to runs; what was done is said, and what could not be done."""
         if rows and not self.refused():
+            self.dltui.undo_stack.under_way += 1
             self._change(done, tuple(row.run for row in rows), action, undo)
 
     @work(thread=True, exit_on_error=False, group="change")
     def _change(
         self, done: str, ids: tuple[str, ...], action: Action, undo: Callable[[Done], Step | None] | None
     ) -> None:
-        outcome = action(ids)
-        step = undo(outcome) if undo is not None and outcome.ids else None
+        try:
+            outcome = self._in_parts(done, ids, action)
+            step = undo(outcome) if undo is not None and outcome.ids else None
+        except BaseException:
+            self.app.call_from_thread(finished, self.dltui)
+            raise
         self.app.call_from_thread(self._changed, done, outcome, step)
+
+    def _in_parts(self, done: str, ids: tuple[str, ...], action: Action) -> Done:
+        """Do it to many runs a part at a time, and say how far it is."""
+        if len(ids) < MANY:
+            return action(ids)
+        outcome, told = Done(()), 0.0
+        for at in range(0, len(ids), PART):
+            if time.monotonic() - told > 1:
+                told = time.monotonic()
+                then = "; then it is taken back" if self.dltui.undo_stack.waiting else ""
+                words = f"{at:,} of {len(ids):,} runs {done} …{then}"
+                self.app.call_from_thread(self.dltui.notify, words, topic=DONE, timeout=60)
+            outcome += action(ids[at : at + PART])
+        return outcome
 
     def _changed(self, done: str, outcome: Done, step: Step | None) -> None:
         if outcome.ids:
-            self.notify(f"{outcome.what} {done}")
+            self.dltui.notify(f"{outcome.what} {done}", topic=DONE)
         if step is not None:
             self.dltui.undo_stack.push(step)
         tell_errors(self.dltui, outcome)
         self.acted(outcome)
-
-    def _mark_undo(self, outcome: Done) -> Step | None:
-        runs = self.runs
-        return Step("marked as before", lambda: marking.undo_marks(runs, outcome.changes))
+        finished(self.dltui)
 
     # marks
 
-    def _mark_all(self, done: str, rows: list[Row], action: Action) -> None:
-        self.change(done, rows, action, undo=self._mark_undo)
+    def _mark_all(self, done: str, undone: str, rows: list[Row], action: Action) -> None:
+        runs = self.runs
+
+        def undo(outcome: Done) -> Step:
+            return Step(undone, partial(marking.undo_marks, runs, outcome.changes), len(outcome.ids))
+
+        self.change(done, rows, action, undo=undo)
 
     def action_star(self) -> None:
         """Star the runs, or take the star when all have one."""
         rows = self.targets()
         star = not all(row.star for row in rows)
-        done = "starred" if star else "not starred any more"
-        self._mark_all(done, rows, lambda ids: marking.set_star(self.runs, ids, star))
+        done, undone = _turned(star, "starred", "not starred any more")
+        self._mark_all(done, undone, rows, lambda ids: marking.set_star(self.runs, ids, star))
 
     def action_archive(self) -> None:
         """Archive the runs; bring them back into the list when all are."""
         rows = self.targets()
         archived = not all(row.archived for row in rows)
-        done = "archived" if archived else "back in the list"
-        self._mark_all(done, rows, lambda ids: marking.set_archived(self.runs, ids, archived))
+        done, undone = _turned(archived, "archived", "back in the list")
+        self._mark_all(done, undone, rows, lambda ids: marking.set_archived(self.runs, ids, archived))
 
     def action_tag(self) -> None:
         """Ask for tags to add, or to take away."""
@@ -109,9 +133,13 @@ class ActingScreen(Screen[None]):
             known = ", ".join(rows[0].tags)
             self._ask(
                 f"Tags of {named(rows)}",
-                lambda text: self._mark_all("tagged", rows, lambda ids: marking.change_tags(self.runs, ids, text)),
+                partial(self._tag, rows),
                 placeholder=f"has {known}; -{rows[0].tags[0]} takes one away" if known else "paper baseline",
             )
+
+    def _tag(self, rows: list[Row], text: str) -> None:
+        done, undone = "tagged", "with the tags of before"
+        self._mark_all(done, undone, rows, lambda ids: marking.change_tags(self.runs, ids, text))
 
     def action_rename(self) -> None:
         """Ask for a name; an empty one takes it away."""
@@ -119,10 +147,14 @@ class ActingScreen(Screen[None]):
         if rows:
             self._ask(
                 f"Name of {named(rows)}",
-                lambda text: self._mark_all("named", rows, lambda ids: marking.set_name(self.runs, ids, text)),
+                partial(self._rename, rows),
                 value=rows[0].name,
                 empty=True,
             )
+
+    def _rename(self, rows: list[Row], text: str) -> None:
+        done, undone = "named" if text else "without a name", "with the name of before"
+        self._mark_all(done, undone, rows, lambda ids: marking.set_name(self.runs, ids, text))
 
     def action_note(self) -> None:
         """Ask for a line, and append it to the notes of the runs."""
@@ -130,9 +162,17 @@ class ActingScreen(Screen[None]):
         if rows:
             self._ask(
                 f"Add to the notes of {named(rows)}",
-                lambda text: self.change("noted", rows, lambda ids: marking.add_note(self.runs, ids, text)),
+                partial(self._note, rows),
                 placeholder="a line for notes.md",
             )
+
+    def _note(self, rows: list[Row], text: str) -> None:
+        runs = self.runs
+
+        def undo(outcome: Done) -> Step:
+            return Step("without the note", partial(marking.undo_notes, runs, outcome.notes), len(outcome.ids))
+
+        self.change("noted", rows, lambda ids: marking.add_note(runs, ids, text), undo=undo)
 
     def _ask(
         self,
@@ -203,7 +243,7 @@ class ActingScreen(Screen[None]):
             return outcome
 
         def undo(outcome: Done) -> Step:
-            return Step("back from the trash", partial(marking.restore, runs, outcome.ids))
+            return Step("back from the trash", partial(marking.restore, runs, outcome.ids), len(outcome.ids))
 
         self.change(f"in the trash; {key} brings {_them(rows)} back", rows, action, undo=undo)
 
@@ -234,3 +274,8 @@ class ActingScreen(Screen[None]):
 
 def _them(rows: list[Row]) -> str:
     return "it" if len(rows) == 1 else "them"
+
+
+def _turned(on: bool, words: str, opposite: str) -> tuple[str, str]:
+    """What is done, and what taking it back comes to."""
+    return (words, opposite) if on else (opposite, words)

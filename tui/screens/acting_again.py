@@ -39,8 +39,8 @@ def acting_keys(scope: str, *, trash: str, tag: str, note: str, shown: bool) -> 
     return [
         key("colon", "actions", "actions", "All that can be done with these runs", show=True),
         key(trash, "trash", "trash", "Move to the trash; starred and live runs stay", show=shown),
-        key("u", "undo", "undo", "Take the last change back: trash, star, tags, name; or bring back from the trash",
-            show=shown),
+        key("u", "undo", "undo",
+            "Take the last change back: trash, star, tags, name, note; or bring back from the trash", show=shown),
         key("R", "rerun", "run again", "Run again exactly: same settings, seed and data; choose the device"),
         key("D", "duplicate", "duplicate", "Change its settings and launch, or write them as a new experiment"),
         key("asterisk", "star", "star", "Star, which also protects from the trash and from pruning"),
@@ -73,14 +73,16 @@ class AgainScreen(ActingOnFiles):
     def _all_actions(self, rows: list[Row]) -> list[tuple[Choice, Callable[[], Any]]]:
         from tui.screens.confirm import Choice
 
-        ended = [row for row in rows if not row.live and row.state != "queued"]
+        ended, one = [row for row in rows if not row.live and row.state != "queued"], len(rows) == 1
         undo = self.dltui.key("runs.undo", "u")
         star = "take the star" if all(row.star for row in rows) else "star"
         archive = "back into the list" if all(row.archived for row in rows) else "archive"
-        found = [
+        found: list[tuple[Choice, Callable[[], Any]]] = [
             (Choice("rerun", "run again", "R", "same settings, seed, data"), self.action_rerun),
-            (Choice("duplicate", "duplicate and edit", "D", "launch, or new experiment"), self.action_duplicate),
         ]
+        if one:
+            duplicate = Choice("duplicate", "duplicate and edit", "D", "launch, or new experiment")
+            found.append((duplicate, self.action_duplicate))
         if ended:
             found.append((Choice("resume", "resume", "r", "from a checkpoint"), self.action_resume))
         if len(ended) < len(rows):
@@ -90,16 +92,27 @@ class AgainScreen(ActingOnFiles):
             (Choice("tag", "tag", "t"), self.action_tag),
             (Choice("rename", "rename", "N"), self.action_rename),
             (Choice("note", "add a note", "w", "to notes.md"), self.action_note),
-            (Choice("edit", "edit notes.md", "e", "in $EDITOR"), self.action_edit_notes),
+        ]
+        if one:
+            found.append((Choice("edit", "edit notes.md", "e", "in $EDITOR"), self.action_edit_notes))
+        found += [
             (Choice("archive", archive, "a", "out of the list"), self.action_archive),
             (Choice("report", "journal page", "B", "J shows it"), self.action_report),
             (Choice("copy", "copy", "y", "id, command, folder"), self.action_copy),
-            (Choice("folder", "open folder", "F"), self.action_folder),
         ]
+        if one:
+            found.append((Choice("folder", "open folder", "F"), self.action_folder))
         if ended:
             found.append((Choice("prune", "prune checkpoints", "P", "says first what it frees"), self.action_prune))
             found.append((Choice("trash", "trash", "d", f"{undo} brings it back"), self.action_trash))
         return found
+
+    def without_a_key(self) -> list[tuple[str, Callable[[], Any], str]]:
+        """What the palette offers besides the keys: its name, what it does, a line of help."""
+        return [
+            ("Archive", self.action_archive, "Take the runs out of the list, or bring them back into it"),
+            ("Edit notes.md", self.action_edit_notes, "Open the run's notes in $EDITOR"),
+        ]
 
     def action_report(self) -> None:
         """Write the journal page of the runs, the oldest as the one that the others are measured against."""

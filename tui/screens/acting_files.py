@@ -10,7 +10,7 @@ from textual import work
 from engine.errors import EngineError
 from tui import marking
 from tui.screens.acting import ActingScreen, named
-from tui.undo import tell_errors
+from tui.undo import DONE, tell_errors
 
 if TYPE_CHECKING:
     from engine.rows import Row
@@ -148,7 +148,7 @@ class ActingOnFiles(ActingScreen):
         from tui.text import size
 
         if outcome.ids:
-            self.notify(f"{outcome.what} pruned: {size(freed)} freed")
+            self.dltui.notify(f"{outcome.what} pruned: {size(freed)} freed", topic=DONE)
         tell_errors(self.dltui, outcome)
         self.acted(outcome)
         self.pruned()

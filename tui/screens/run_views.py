@@ -70,6 +70,7 @@ class ViewsScreen(ModalScreen[Chosen | None]):
         runs: the folder that the views belong to.
         view: what is shown now, which can be saved.
         present: the name of the view chosen last.
+        plain: what is shown where no view is chosen.
     """
 
     CSS = """
@@ -85,11 +86,12 @@ class ViewsScreen(ModalScreen[Chosen | None]):
 
     views = getters.query_one("#views", ViewList)
 
-    def __init__(self, runs: RunsFolder, view: View, present: str = "") -> None:
+    def __init__(self, runs: RunsFolder, view: View, present: str = "", plain: View | None = None) -> None:
         super().__init__()
         self._saved = SavedViews(runs)
         self._view = view
         self._present = present
+        self._plain = View() if plain is None else plain
 
     def compose(self) -> ComposeResult:
         """The views in a frame."""
@@ -111,7 +113,7 @@ class ViewsScreen(ModalScreen[Chosen | None]):
             views.empty += [[(line, ink.muted)] for line in wrap(safe(error.hint), 76)]
             views.set_items([])
             return
-        entries = [Entry("", View()), *(Entry(name, view) for name, view in saved.items())]
+        entries = [Entry("", self._plain), *(Entry(name, view) for name, view in saved.items())]
         views.set_items(entries, next((i for i, entry in enumerate(entries) if entry.name == at), 0))
         views.refresh()
 

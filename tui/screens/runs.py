@@ -13,7 +13,7 @@ from tui.screens.acting_again import AgainScreen, acting_keys
 from tui.screens.runs_counted import CountedRuns
 from tui.widgets.line_list import LineList
 
-ACTS = acting_keys("runs", trash="d,delete", tag="t", note="w", shown=True)
+ACTS = acting_keys("runs", trash="d,delete", tag="t,T", note="w,W", shown=True)
 
 
 class RunsScreen(AgainScreen, CountedRuns):

@@ -34,7 +34,6 @@ class CountedRuns(ViewedRuns):
         """Bytes of all runs; None until they were counted."""
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(SECONDS, self._count_changed)
 
     def on_unmount(self) -> None:

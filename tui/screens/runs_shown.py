@@ -48,6 +48,10 @@ class ShownRuns(MainScreen):
         self._unreadable: QueryError | None = None
         self._readable = ""
         """The filter typed last that could be read."""
+        self._reading = False
+        """Whether runs are being found that no index knew of: there may be more than are shown."""
+        self._from_the_top = False
+        """Whether the list is shown from its first line next time, not where it was."""
         self._folded: set[tuple[Hashable, ...]] = set()
         """The groups whose runs are hidden."""
 
@@ -60,7 +64,6 @@ class ShownRuns(MainScreen):
         return self.listing  # type: ignore[return-value]
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(30, self._tick)
 
     def on_resize(self) -> None:
@@ -76,6 +79,10 @@ class ShownRuns(MainScreen):
         """Show the rows as they are now; the cursor stays on its run, and what is looked at where it is."""
         super().take_snapshot(snapshot)
         self.listing.tick()
+        found, reading = self._rows is not None and len(snapshot.rows) > len(self._rows), self._reading
+        self._reading = not snapshot.verified and (reading or found)
+        if reading and not self._reading:
+            self.call_after_refresh(self.say_title)
         if snapshot.rows != self._rows or self._rows is None:
             self._rows = snapshot.rows
             self._apply()
@@ -84,6 +91,8 @@ class ShownRuns(MainScreen):
         """Filter, order, gather and lay out as `view` says."""
         if view.groups != self.view.groups:
             self._folded.clear()
+        if view.orders != self.view.orders:  # who sorts wants to see what comes first
+            self._from_the_top = True
         self.view = view
         self._read_filter()
         if self._rows is not None:  # else the first snapshot will be shown so
@@ -132,7 +141,8 @@ class ShownRuns(MainScreen):
             runs.empty = self._empty_lines()
         # at the top of the newest one stays at the top
         newest = runs.cursor == 0 and outcome.view.orders == View().orders and round(runs.scroll_y) == 0
-        runs.show(lines_of(outcome, self._folded), columns, outcome.view.orders, top=newest and not outcome.groups)
+        top, self._from_the_top = self._from_the_top or (newest and not outcome.groups), False
+        runs.show(lines_of(outcome, self._folded), columns, outcome.view.orders, top=top)
         self.say_title()
 
     def show_lines(self) -> None:
@@ -148,7 +158,7 @@ class ShownRuns(MainScreen):
     def _title_parts(self) -> list[str]:
         view, total, shown = self.view, len(self._rows or ()), len(self._outcome.rows)
         many = f"{total:,}" if shown == total else f"{shown:,} of {total:,}"
-        parts = [f"Runs {symbol('dot')} {many}"]
+        parts = [f"Runs {symbol('dot')} {many}{' so far, reading more' if self._reading else ''}"]
         if self.view_name:
             parts.append(f"view {self.view_name}{'' if view == self._saved else ', changed'}")
         if view.experiment:
@@ -158,16 +168,32 @@ class ShownRuns(MainScreen):
         if view.orders != View().orders:
             parts.append(f"by {', '.join(map(_order_words, view.orders))}")
         if view.groups:
-            parts.append(f"{len(self._outcome.groups):,} groups by {', '.join(view.groups)}")
+            count = len(self._outcome.groups)
+            parts.append(f"{count:,} group{'s' * (count != 1)} by {', '.join(view.groups)}")
         return parts
 
     def _below_parts(self) -> list[str]:
         chosen, hidden = len(self.listing.selected), self._outcome.hidden
         left, right = self.listing.out_of_sight()
-        said = [f"{chosen} selected"] if chosen else []
+        said = [*self._in_group(), *([f"{chosen:,} selected"] if chosen else [])]
         said += [f"{hidden} archived, A shows them"] if hidden else []
         columns = [f"< {left}"] * bool(left) + [f"> {right}"] * bool(right)
         return said + ([f"{' '.join(columns)} more columns"] if columns else [])
+
+    def _in_group(self) -> list[str]:
+        """The group that the run under the cursor is shown in, where its heading is out of sight."""
+        above = self.listing.heading_of(self.listing.cursor) if self._outcome.view.groups else None
+        if above is None or self.listing.in_sight(above):
+            return []
+        from tui.run_groups import shown_value
+
+        values = zip(above.keys, above.group.values, strict=True)
+        return [f"in {', '.join(f'{key} {shown_value(key, value)}' for key, value in values)}"]
+
+    @on(LineList.Highlighted)
+    def _moved(self) -> None:
+        if self._outcome.view.groups:
+            self.say_title()
 
     def _empty_lines(self) -> list[Line]:
         ink = inks(self.app)

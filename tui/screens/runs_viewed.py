@@ -19,6 +19,29 @@ if TYPE_CHECKING:
 class ViewedRuns(ShownRuns):
     """The list of runs, and the dialogs that say which and how; `RunsScreen` adds what is done with them."""
 
+    def on_mount(self) -> None:
+        columns = self.plain_view().columns
+        # another screen may have asked for a view already
+        self.view = self.view if self.view.columns else replace(self.view, columns=columns)
+        self._asked = replace(self._asked, columns=self.view.columns)
+
+    def plain_view(self) -> View:
+        """All runs, newest first, in the columns that were chosen last."""
+        from tui.kept_columns import KeptColumns
+
+        return View(columns=KeptColumns(self.dltui.store.runs).read())
+
+    def show_asked(self, view: View) -> None:
+        """Show what another screen asked for, in the columns that stand here."""
+        self.show_view(view if view.columns else replace(view, columns=self.view.columns))
+
+    def _keep_columns(self, _: None) -> None:
+        """Keep the columns; those of a saved view are the view's."""
+        if not self.view_name:
+            from tui.kept_columns import KeptColumns
+
+            KeptColumns(self.dltui.store.runs).write(self.view.columns)
+
     # filter
 
     def completer(self) -> Completer:
@@ -43,9 +66,10 @@ class ViewedRuns(ShownRuns):
         self.show_view(replace(self.view, filter=message.text.strip()))
 
     @on(FilterBar.Closed)
-    def _filter_closed(self) -> None:
+    def _filter_closed(self, message: FilterBar.Closed) -> None:
         self.screen.set_focus(self.listing)  # at once: the filter is not being typed any more
-        self.show_view(self.view)
+        # with the text as it was closed: one that was dropped is not complained of
+        self.show_view(replace(self.view, filter=message.text.strip()))
 
     def action_archived(self) -> None:
         """Show or hide archived runs."""
@@ -125,7 +149,7 @@ class ViewedRuns(ShownRuns):
         def changed(view: View) -> None:
             self.show_view(replace(self.view, columns=view.columns))
 
-        self.app.push_screen(ColumnsScreen(self.view, self._rows or (), changed))
+        self.app.push_screen(ColumnsScreen(self.view, self._rows or (), changed), self._keep_columns)
 
     def action_pan(self, by: int) -> None:
         """Bring columns in sight that there is no room for."""
@@ -136,7 +160,9 @@ class ViewedRuns(ShownRuns):
         """Switch to a saved view, save this one, delete one."""
         from tui.screens.run_views import ViewsScreen
 
-        self.app.push_screen(ViewsScreen(self.dltui.store.runs, self.view, self.view_name), self._take_view)
+        self.app.push_screen(
+            ViewsScreen(self.dltui.store.runs, self.view, self.view_name, self.plain_view()), self._take_view
+        )
 
     def _take_view(self, chosen: tuple[str, View] | None) -> None:
         if chosen is None:

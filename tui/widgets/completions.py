@@ -42,8 +42,12 @@ class CompletionList(LinesPane, can_focus=False):
         self.set_class(lines > 0, "-shown")
         if lines:
             self.styles.height = lines
-            self.styles.margin = (0, 0, below, 2)
+            self.stand(below)
             self.show(self._draw)
+
+    def stand(self, below: int) -> None:
+        """Stand `below` lines above the lower edge of the screen: the line that is typed in may have moved."""
+        self.styles.margin = (0, 0, below, 2)
 
     def hide(self) -> None:
         """Offer nothing."""

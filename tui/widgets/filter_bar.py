@@ -116,8 +116,12 @@ class FilterBar(Container):
         label = self.query_one("#filter-error", Static)
         label.update("" if error is None else self._marked(error))
         label.set_class(error is not None, "-shown")
-        # what is not finished yet is not wrong yet
-        label.set_class(error is not None and error.column >= len(self.text.rstrip()), "-unfinished")
+        label.set_class(error is not None and self._unfinished(error), "-unfinished")
+
+    def _unfinished(self, error: QueryError) -> bool:
+        """Whether it may yet become right: what is not finished yet is not wrong yet."""
+        rest = self.text[error.column :]
+        return not rest.strip() or (self.typing and " " not in rest)
 
     def _marked(self, error: QueryError) -> str:
         """`^ what is wrong` under the place; to its left where there is more room."""
@@ -133,6 +137,9 @@ class FilterBar(Container):
     def on_resize(self) -> None:
         if self._error is not None:
             self.say(self._error)
+        offers = self._offers()
+        if offers is not None:  # the line of the error came or went below the one that is typed in
+            offers.stand(1 + self.size.height)
 
     # what may be written
 

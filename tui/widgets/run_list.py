@@ -54,6 +54,11 @@ class RunList(LineList[Item]):
         """The heading that a line stands under, or is."""
         return next((item for item in reversed(self.items[: index + 1]) if isinstance(item, Heading)), None)
 
+    def in_sight(self, item: Item) -> bool:
+        """Whether a line is on the screen now."""
+        first = max(0, round(self.scroll_y))
+        return any(shown is item for shown in self.items[first : first + max(1, self.size.height - self.titled)])
+
     # what is shown
 
     def show(self, items: list[Item], columns: RunColumns, orders: tuple[Order, ...], *, top: bool = False) -> None:

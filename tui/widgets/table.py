@@ -51,12 +51,15 @@ class Column(msgspec.Struct, frozen=True):
     """Whether its values, numbers, stand to the right."""
     rank: int = 0
     """The larger, the sooner it is left out where there is no room; 0 stays always."""
+    wants: int = 0
+    """The cells that its values need to be whole: spare ones go there before they go to space between columns."""
 
 
 def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     """The columns that fit into `width` cells, in their order, each with the cells it gets.
 
-    Columns are left out by rank until the rest fits; what is over then goes to those that want more, by rank too.
+    Columns are left out by rank until the rest fits; what is over then goes to those whose values need it, then
+    to those that take more, by rank too.
     """
     kept = list(columns)
     while kept and taken(kept) > width:
@@ -68,10 +71,12 @@ def arrange(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
     spare = width - taken(kept)
     if spare < 0:
         return _squeeze(kept, width)
-    for column in sorted(kept, key=lambda column: column.rank):
-        more = min(spare, max(0, column.most - column.width))
-        sizes[column.key] += more
-        spare -= more
+    for whole in (True, False):
+        for column in sorted(kept, key=lambda column: column.rank):
+            wanted = min(column.wants, column.most) if whole else column.most
+            more = min(spare, max(0, wanted - sizes[column.key]))
+            sizes[column.key] += more
+            spare -= more
     return [(column, sizes[column.key]) for column in kept]
 
 

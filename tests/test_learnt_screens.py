@@ -20,10 +20,12 @@ from tests.tui_world import opened as opened_world
 from tui.messages import DataSummarised
 from tui.pictures import kitty_delete
 from tui.rows_reader import Question, Rows, RowsReader
+from tui.screens.help import sections
 from tui.screens.layers import LayersScreen
 from tui.screens.matrix import MatrixScreen
 from tui.screens.rows import RowsScreen
 from tui.screens.samples import SamplesScreen
+from tui.widgets.album import AREAS, GAP, tile_of
 from tui.widgets.image_view import ImageView
 
 TABS = {"Data": "2", "Evaluation": "3", "Model": "5"}
@@ -212,6 +214,56 @@ async def test_an_image_that_the_terminal_draws_comes_and_goes(tmp_path: Path, m
         sent.clear()
         await press(pilot, "escape")
         await until(pilot, lambda: kitty_delete() in sent)
+
+
+async def test_the_album_is_a_grid_of_small_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLTUI_IMAGES", "blocks")
+    async with shown(tmp_path, "Evaluation", "v", images=True) as pilot:
+        browser = pilot.app.screen.browser
+        await until(pilot, lambda: browser.shown == 3)
+        await press(pilot, "p")
+        await until(pilot, lambda: len(browser.album._ready) == 3)
+        text = screen_text(pilot)
+        names = next(line for line in text.splitlines() if "class 000" in line)
+        assert names.index("✗ class 000") < names.index("✓"), "beside each other, the mistakes first"
+        assert "\x1b" not in text
+        await press(pilot, "right", "right")
+        assert browser.listing.current.row == browser.album.samples[2].row, "the list goes with the album"
+        across = browser.album._across
+        await press(pilot, "i")
+        await until(pilot, lambda: browser.album._across < across)
+        await press(pilot, "w")
+        await until(pilot, lambda: [sample.right for sample in browser.album.samples] == [False])
+        await press(pilot, "p")
+        assert browser.listing.has_focus
+        assert browser.shown == 1
+
+
+async def test_without_images_there_is_no_album(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Evaluation", "v") as pilot:
+        await until(pilot, lambda: pilot.app.screen.browser.shown == 3)
+        await press(pilot, "p")
+        assert not pilot.app.screen.browser.has_class("-album")
+        assert "album" not in screen_text(pilot).splitlines()[-1]
+
+
+@pytest.mark.parametrize(("size", "wide"), [((32, 32), 1), ((336, 28), 20), ((28, 336), 0.2), ((1, 1), 1)])
+def test_pictures_of_an_album_fill_its_width_in_their_proportions(size: tuple[int, int], wide: float) -> None:
+    for width in (20, 79, 119):
+        columns, rows = tile_of(size, AREAS[1], width)
+        across = max(1, width // (columns + GAP))
+        assert 1 <= columns <= width
+        assert rows >= 1
+        assert across * (columns + GAP) > width - across * 2 - GAP or columns + GAP > width // 2
+        assert columns / (2 * rows) >= min(1, wide) / 2, "not much higher than the image is"
+
+
+async def test_the_help_begins_with_the_keys_of_what_is_in_use(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Data") as pilot:
+        assert [section.title for section in sections(pilot.app.screen)][:2] == ["Data", "Run"]
+        await press(pilot, "3", "v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SamplesScreen))
+        assert [section.title for section in sections(pilot.app.screen)][:2] == ["Samples", "Moving"]
 
 
 # --------------------------------------------------------------------------------------------------------------- rows

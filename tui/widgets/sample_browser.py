@@ -14,11 +14,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from engine.answers import History
 from tui.samples import Filter, Sample, apply, course
 from tui.text import dash, pad, safe, wrap
 from tui.theme import Inks, symbol
+from tui.widgets.album import Album
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.image_view import SHARE, ImageView
 from tui.widgets.line_list import LineList
@@ -29,6 +31,8 @@ from tui.widgets.table import Column, Line, arrange, draw_row
 MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
 MOST_NAME = 40
+ROOMY = 100
+"""From this width on the sample is shown large beside the album."""
 LARGE = 0.85
 """How much of the height an image may take where the sample is shown large."""
 ROW = Column("name", "sample", 8)
@@ -71,6 +75,8 @@ class SampleList(LineList[Sample]):
 class SampleBrowser(Container):
     """List, preview and filter."""
 
+    TITLE = "Samples"
+    """Of its keys, in the help."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="samples.filter",
                 tooltip="Show samples of a class, or with these words: wrong, right, true:CLASS, predicted:CLASS"),
@@ -78,7 +84,10 @@ class SampleBrowser(Container):
         Binding("full_stop", "turn(1)", "next class", id="samples.next", tooltip="Samples of the next class"),
         Binding("comma", "turn(-1)", "class before", show=False, id="samples.before",
                 tooltip="Samples of the class before"),
-        Binding("i", "large", "larger", show=False, id="samples.large", tooltip="The sample larger, or the list again"),
+        Binding("p", "album", "album", id="samples.album",
+                tooltip="An album: a grid of small pictures; again for the list"),
+        Binding("i", "large", "larger", id="samples.large",
+                tooltip="The sample larger, or the list again; in the album larger pictures"),
         Binding("a", "all", "all", show=False, id="samples.all", tooltip="Drop the filter: all samples"),
         Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll the sample"),
     ]  # fmt: skip
@@ -93,6 +102,10 @@ class SampleBrowser(Container):
     SampleBrowser.-small #preview { display: none; }
     SampleBrowser.-large #samples { width: 26; }
     SampleBrowser.-large #preview { width: 1fr; display: block; }
+    SampleBrowser Album { display: none; width: 3fr; background: $background; }
+    SampleBrowser.-album Album { display: block; }
+    SampleBrowser.-album #samples { display: none; }
+    SampleBrowser.-album.-close #preview { display: none; }
     """
 
     @dataclass
@@ -116,20 +129,30 @@ class SampleBrowser(Container):
         self._empty = ""
         self._answered = False
         """Whether anything was answered to the samples."""
+        self._pictured = False
+        """Whether any of them has an image."""
 
     def compose(self) -> ComposeResult:
         """The filter above, the list at the left, the sample at the right."""
         self.bar = FilterBar("a class, wrong, right, true:CLASS, predicted:CLASS, or words of the input")
         self.listing, self.image, self.text = SampleList(), ImageView(), LinesPane(id="sample-text")
+        self.album = Album(id="album")
         yield self.bar
         with Horizontal():
             yield self.listing
+            yield self.album
             with Vertical(id="preview"):
                 yield self.image
                 yield self.text
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 60, "-small")
+        self.set_class(self.size.width < ROOMY, "-close")
+
+    @property
+    def main(self) -> Widget:
+        """What the samples are chosen in: the list, or the album."""
+        return self.album if self.has_class("-album") else self.listing
 
     # what is shown
 
@@ -149,6 +172,7 @@ class SampleBrowser(Container):
         self.samples, self._empty = samples, self._empty if empty is None else empty
         if histories is not None:
             self.histories = self.listing.histories = histories
+        self._pictured = any(sample.image is not None for sample in samples)
         answered = self._answered = any(sample.predicted is not None for sample in samples)
         columns = self._columns(samples, answered=answered)
         if columns != self.listing.columns or histories is not None:
@@ -173,7 +197,16 @@ class SampleBrowser(Container):
         at = next((i for i, sample in enumerate(shown) if kept is not None and sample.row == kept.row), 0)
         self.listing.empty = self._none_lines()
         self.listing.set_items(shown, at)
+        self._fill_album()
         self._preview()
+
+    def _fill_album(self) -> None:
+        """The album holds what the list holds; where no sample has an image there is none."""
+        if self.samples and not self._pictured:
+            self._leave_album()
+        if self.has_class("-album"):
+            self.album.empty = self.listing.empty
+            self.album.show(self.listing.items, self.listing.cursor)
 
     def _none_lines(self) -> list[Line]:
         from tui.theme import inks
@@ -201,6 +234,11 @@ class SampleBrowser(Container):
         if self.listing.cursor >= self.shown - 20:
             self.post_message(self.NearEnd())
 
+    @on(Album.Moved)
+    def _album_moved(self, message: Album.Moved) -> None:
+        message.stop()
+        self.listing.move_to(message.index)
+
     @on(LineList.Chosen)
     def _chosen(self, message: LineList.Chosen) -> None:
         message.stop()
@@ -216,7 +254,9 @@ class SampleBrowser(Container):
             self.post_message(self.Filtered(wanted))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There must be answers to be wrong, and classes to turn to."""
+        """There must be answers to be wrong, classes to turn to, and images for an album."""
+        if action == "album":
+            return self._pictured or self.has_class("-album")
         if action == "wrong":
             return self._answered or self.wanted.wrong
         return bool(self.names) if action == "turn" else True
@@ -234,7 +274,7 @@ class SampleBrowser(Container):
     def _filter_closed(self, message: FilterBar.Closed) -> None:
         """A whole class name that was typed becomes the class: of a data set's rows all of it is then listed."""
         message.stop()
-        self.listing.focus()
+        self.main.focus()
         name = next((c for c in self.names if c.casefold() == message.text.strip().casefold() and c), None)
         if name is not None:
             self.bar.clear()
@@ -260,14 +300,37 @@ class SampleBrowser(Container):
         self.bar.clear()
         self.want(Filter())
 
+    def action_album(self) -> None:
+        """The samples as a grid of pictures, or as a list again."""
+        if self.has_class("-album"):
+            self._leave_album()
+            self.listing.focus()
+            return
+        self.remove_class("-large")
+        self.image.share = SHARE
+        self.add_class("-album")
+        if self.has_class("-close"):
+            self.image.leave()
+        self._fill_album()
+        self.album.focus()
+
+    def _leave_album(self) -> None:
+        if self.has_class("-album"):
+            self.remove_class("-album")
+            if self.album.has_focus:
+                self.listing.focus()
+
     def action_large(self) -> None:
-        """More room for the sample, less for the list."""
+        """More room for the sample, less for the list; in the album, larger pictures."""
+        if self.has_class("-album"):
+            self.album.resize_pictures()
+            return
         self.toggle_class("-large")
         self.image.share = LARGE if self.has_class("-large") else SHARE
 
     def action_pane(self) -> None:
         """Give the keys to the text, or back to the list."""
-        (self.listing if self.text.has_focus else self.text).focus()
+        (self.main if self.text.has_focus else self.text).focus()
 
 
 def _longest(texts: Iterable[str]) -> int:

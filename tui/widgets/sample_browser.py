@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import msgspec
 from rich.cells import cell_len
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,19 +18,23 @@ from textual.message import Message
 from textual.widget import Widget
 
 from engine.answers import History
-from tui.samples import Filter, Sample, apply, course
-from tui.text import dash, pad, safe, wrap
+from tui.samples import MOST_TEXT, Filter, Sample, apply, course, steps_of
+from tui.text import dash, number, pad, safe, wrap
+from tui.text_marks import Marked, compared, mistakes
 from tui.theme import Inks, symbol
 from tui.widgets.album import Album
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.image_view import SHARE, ImageView
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
+from tui.widgets.run_samples import visible, wrong_style
 from tui.widgets.run_words import epochs
 from tui.widgets.table import Column, Line, arrange, draw_row
 
 MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
+MOST_LINES = 40
+"""Lines of a text beside the one it should be."""
 MOST_NAME = 40
 ROOMY = 100
 """From this width on the sample is shown large beside the album."""
@@ -39,6 +44,7 @@ ROW = Column("name", "sample", 8)
 TRUE = Column("true", "true", 6)
 PREDICTED = Column("predicted", "predicted", 9, rank=1)
 SURE = Column("sure", "sure", 6, right=True, rank=2)
+ERRORS = Column("errors", "errors", 8, right=True, rank=1)
 COURSE = Column("course", "over the epochs", 15, 40, rank=3)
 
 
@@ -48,6 +54,8 @@ class SampleList(LineList[Sample]):
     def __init__(self) -> None:
         super().__init__(id="samples")
         self.histories: dict[int, History] = {}
+        self.steps: tuple[int, ...] = ()
+        """What the columns of the courses stand for."""
         self.columns: tuple[Column, ...] = (ROW, TRUE)
 
     def draw_title(self, width: int, ink: Inks) -> Line:
@@ -67,7 +75,8 @@ class SampleList(LineList[Sample]):
             "true": (safe(item.true[:200]), ink.muted),
             "predicted": (safe((item.predicted or "")[:200]), ink.bad if item.right is False else ink.text),
             "sure": (sure, ink.muted),
-            "course": (course(self.histories.get(item.row), wide), ink.accent),
+            "errors": (_errors(item), ink.muted),
+            "course": (course(self.histories.get(item.row), wide, self.steps, sample=item), ink.accent),
         }
         return [(f"{mark} ", style), *draw_row(arranged, cells, ink.text)]
 
@@ -172,6 +181,7 @@ class SampleBrowser(Container):
         self.samples, self._empty = samples, self._empty if empty is None else empty
         if histories is not None:
             self.histories = self.listing.histories = histories
+            self.listing.steps = steps_of(histories)
         self._pictured = any(sample.image is not None for sample in samples)
         answered = self._answered = any(sample.predicted is not None for sample in samples)
         columns = self._columns(samples, answered=answered)
@@ -190,7 +200,9 @@ class SampleBrowser(Container):
             msgspec.structs.replace(c, width=max(c.width, min(label, 14)), most=label) for c in (TRUE, PREDICTED)
         )
         sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
-        return (name, true, *((predicted, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
+        errors = (ERRORS,) if any(math.isfinite(sample.errors) for sample in samples) else ()
+        beside = (predicted, *sure, *errors) if answered else ()
+        return (name, true, *beside, *((COURSE,) if self.histories else ()))
 
     def _fill(self) -> None:
         kept, shown = self.listing.current, apply(self.samples, self.wanted)
@@ -333,6 +345,13 @@ class SampleBrowser(Container):
         (self.main if self.text.has_focus else self.text).focus()
 
 
+def _errors(sample: Sample) -> str:
+    """How wrong a text is, in characters, or a quantity."""
+    if not math.isfinite(sample.errors):
+        return ""
+    return f"{sample.errors:,.0f}" if not sample.near else number(sample.errors, 3)
+
+
 def _longest(texts: Iterable[str]) -> int:
     return max((cell_len(safe(text[:60])) for text in texts), default=0)
 
@@ -344,15 +363,18 @@ def preview(sample: Sample | None, history: History | None) -> Callable[[int, In
         if sample is None:
             return []
         lines: list[Line] = [[(f"row {sample.row:,}", ink.muted)]]
-        lines += _labelled("true", sample.true, width, ink, ink.text)
-        if sample.predicted is not None:
+        if sample.text and sample.predicted is not None:
+            lines += _text_answer(sample, width, ink)
+        else:
+            lines += _labelled("true", sample.true, width, ink, ink.text)
+        if sample.predicted is not None and not sample.text:
             style = ink.bad if sample.right is False else ink.good if sample.right else ink.text
             lines += _labelled("predicted", sample.predicted, width, ink, style)
         if math.isfinite(sample.probability):
             lines += _labelled("sure", f"{100 * sample.probability:.1f} %", width, ink, ink.text)
         if sample.input is not None:
             lines += [[], *([(row, ink.text)] for row in _text_lines(sample.input, width))]
-        return lines + _history_lines(history, width, ink)
+        return lines + _history_lines(history, sample, width, ink)
 
     return build
 
@@ -365,6 +387,38 @@ def _labelled(label: str, text: str, width: int, ink: Inks, style: object) -> li
     ]
 
 
+def _text_answer(sample: Sample, width: int, ink: Inks) -> list[Line]:
+    """What a text should be and what it was taken for, the wrong characters of both marked, and how many they are."""
+    true, given = sample.true[:MOST_TEXT], (sample.predicted or "")[:MOST_TEXT]
+    missed, wrong = compared(true, given, aligned=sample.aligned)
+    lines = _marked("true", missed, width, ink.text, wrong_style(ink.warning), ink)
+    lines += _marked("predicted", wrong, width, ink.text, wrong_style(ink.bad), ink)
+    said = f"{sample.errors:,.0f} of {len(true):,} characters" if sample.errors else "none"
+    return [*lines, [(pad("wrong", 11), ink.muted), (said, ink.bad if sample.errors else ink.good)]]
+
+
+def _marked(label: str, pieces: Marked, width: int, plain: Style, wrong: Style, ink: Inks) -> list[Line]:
+    """A text in pieces, broken where the width ends."""
+    room, left = max(4, width - 12), 0
+    lines: list[Line] = []
+    for text, mark in pieces:
+        for character in visible(text):
+            cells = cell_len(character)
+            if cells > left:
+                if len(lines) == MOST_LINES:
+                    return lines
+                lines.append([(pad("" if lines else label, 11), ink.muted)])
+                left = room
+            style = wrong if mark else plain
+            last, known = lines[-1][-1]
+            if len(lines[-1]) > 1 and known == style:
+                lines[-1][-1] = (last + character, style)
+            else:
+                lines[-1].append((character, style))
+            left -= cells
+    return lines or [[(pad(label, 11), ink.muted), (dash()[0], ink.muted)]]
+
+
 def _text_lines(text: str, width: int) -> list[str]:
     """A text as it was written: its own lines, each broken at the width."""
     lines: list[str] = []
@@ -373,7 +427,7 @@ def _text_lines(text: str, width: int) -> list[str]:
     return lines
 
 
-def _history_lines(history: History | None, width: int, ink: Inks) -> list[Line]:
+def _history_lines(history: History | None, sample: Sample, width: int, ink: Inks) -> list[Line]:
     """What was answered at each evaluated epoch, and since when it is right."""
     if history is None or len(history.answers) < 2:
         return []
@@ -381,11 +435,17 @@ def _history_lines(history: History | None, width: int, ink: Inks) -> list[Line]
     words = f"right since epoch {epochs(since.epoch)}" if since else "wrong at the end"
     changes = history.flips
     many = f"changed {changes} {'time' if changes == 1 else 'times'}" if changes else "never changed"
-    lines: list[Line] = [[], [(words, ink.good if since else ink.bad)], [(many, ink.muted)]]
-    lines.append([(f"{'epoch':>8}  {pad('predicted', max(9, width - 20))}{'sure':>7}", ink.muted)])
+    lines: list[Line] = [[], [(words, ink.good if since else ink.bad)]]
+    lines += [] if sample.text else [[(many, ink.muted)]]
+    lines.append(
+        [(f"{'epoch':>8}  {pad('predicted', max(9, width - 20))}{'wrong' if sample.text else 'sure':>7}", ink.muted)]
+    )
     for answer in history.answers[-MOST_EPOCHS:]:
         mark, style = (symbol("finished"), ink.good) if answer.right else (symbol("failed"), ink.bad)
         sure = f"{100 * answer.probability:.0f} %" if math.isfinite(answer.probability) else ""
+        if sample.text:
+            pair = history.true[:MOST_TEXT], answer.predicted[:MOST_TEXT]
+            sure = f"{mistakes(*pair, aligned=sample.aligned):,}"
         lines.append(
             [
                 (f"{epochs(answer.epoch):>6}", ink.muted),

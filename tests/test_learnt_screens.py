@@ -398,6 +398,27 @@ async def test_the_classes_beside_their_scores_in_other_orders(tmp_path: Path) -
         await press(pilot, "L")
         text = await seen(pilot, "logarithmic")
         assert next(x for x in text.splitlines() if x.strip().startswith("class 000")).count("█") > length
+        await press(pilot, "o")
+        text = await seen(pilot, "the lowest F1 first")
+        assert next(x for x in text.splitlines() if x.strip().startswith("class 0")).strip().startswith("class 004")
+        await press(pilot, "o")
+        await seen(pilot, "most frequent first")
+
+
+async def test_what_the_bars_are_is_said_whole_in_a_narrow_terminal(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Data", "o", "L", size=(80, 24)) as pilot:
+        text = " ".join((await seen(pilot, "logarithmic")).split())
+        assert "in the order of the classes; logarithmic; recall and F1 on validation, epoch 3" in text
+
+
+async def test_the_weakest_classes_come_first_beside_the_matrix(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Evaluation", classes=100) as pilot:
+        scores = pilot.app.screen.tab.scores
+        await until(pilot, lambda: "class 000" in str(scores._lines[2]))
+        await press(pilot, "o")
+        await until(pilot, lambda: "class 004" in str(scores._lines[2]))
+        await press(pilot, "o")
+        await until(pilot, lambda: "class 000" in str(scores._lines[2]))
 
 
 async def test_the_scores_are_those_of_the_evaluation_that_was_chosen(tmp_path: Path) -> None:

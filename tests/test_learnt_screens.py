@@ -26,6 +26,7 @@ from tui.screens.matrix import MatrixScreen
 from tui.screens.rows import RowsScreen
 from tui.screens.samples import SamplesScreen
 from tui.widgets.album import AREAS, GAP, tile_of
+from tui.widgets.heat_pane import layer_name
 from tui.widgets.image_view import ImageView
 
 TABS = {"Data": "2", "Evaluation": "3", "Model": "5"}
@@ -453,6 +454,12 @@ async def test_gradients_of_each_layer_over_the_steps(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, LayersScreen) and pilot.app.screen.pane.marked)
         screen = pilot.app.screen
         assert screen.pane.marked == ("stem.conv Conv2d", 290, 290, 10.0 / 30)
+        line = screen.steps.plain
+        assert line.startswith("step")
+        assert line.endswith("290")
+        await press(pilot, "left")
+        assert "↑" in screen.steps.plain
+        assert screen.steps.plain.index("↑") < line.index("290")
         await press(pilot, "home", "down")
         assert screen.pane.marked == ("body.0.conv Conv2d", 0, 0, 1.0)
         await seen(pilot, "gradient norm", "body.0.conv")
@@ -462,6 +469,13 @@ async def test_gradients_of_each_layer_over_the_steps(tmp_path: Path) -> None:
         assert screen.pane.marked[3] == 1e-3
         await press(pilot, "escape")
         assert pilot.app.screen.tab.TITLE == "Model"
+
+
+def test_a_long_name_of_a_layer_keeps_its_end() -> None:
+    assert layer_name("features.convolutions.0 Conv2d", 30) == "features.convolutions.0 Conv2d"
+    assert layer_name("features.convolutions.0 Conv2d", 26) == "features.convolutions.0 C…"
+    assert layer_name("features.convolutions.0 Conv2d", 12) == "…volutions.0"
+    assert layer_name("features.電車.weight", 10) == "…車.weight"
 
 
 async def test_more_records_than_columns_keep_their_steps(tmp_path: Path) -> None:

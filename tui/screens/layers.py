@@ -93,10 +93,11 @@ class LayersScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """What is shown, the map, its scale, keys."""
-        self.head, self.pane = NoteLine(), HeatPane()
+        self.head, self.pane, self.steps = NoteLine(), HeatPane(), NoteLine()
         self.legend = LegendLine(self.pane)
         yield self.head
         yield self.pane
+        yield self.steps
         yield self.legend
         yield Footer()
 
@@ -134,6 +135,7 @@ class LayersScreen(Screen[None]):
     def _moved(self, message: HeatPane.Moved) -> None:
         message.stop()
         self.head.show(self._words())
+        self.steps.show(self.pane.steps_line())
 
     def _words(self) -> Line:
         """Which quantity, and the value under the cursor."""

@@ -125,9 +125,14 @@ async def test_at_80_columns_the_pairs_take_the_matrix_place(tmp_path: Path) -> 
     async with shown(tmp_path, "Evaluation", "m", size=(80, 24)) as pilot:
         screen = await matrix_of(pilot)
         assert not screen.pairs.display
+        assert "tab pairs" in screen_text(pilot).splitlines()[-1]
         await press(pilot, "p")
         await seen(pilot, "taken for", "count")
         assert not screen.matrix.display
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: screen.matrix.display and screen.pairs.display)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: screen.pairs.display and not screen.matrix.display)
         await press(pilot, "p")
         assert screen.matrix.display
         assert screen.matrix.has_focus

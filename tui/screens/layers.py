@@ -93,11 +93,10 @@ class LayersScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """What is shown, the map, its scale, keys."""
-        self.head, self.pane, self.steps = NoteLine(), HeatPane(), NoteLine()
+        self.head, self.pane = NoteLine(), HeatPane()
         self.legend = LegendLine(self.pane)
         yield self.head
         yield self.pane
-        yield self.steps
         yield self.legend
         yield Footer()
 
@@ -135,7 +134,6 @@ class LayersScreen(Screen[None]):
     def _moved(self, message: HeatPane.Moved) -> None:
         message.stop()
         self.head.show(self._words())
-        self.steps.show(self.pane.steps_line())
 
     def _words(self) -> Line:
         """Which quantity, and the value under the cursor."""

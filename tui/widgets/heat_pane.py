@@ -116,12 +116,15 @@ class HeatPane(Widget, can_focus=True):
     def on_resize(self) -> None:
         self._arrange()
 
+    @property
+    def _sight(self) -> int:
+        """Layers that are in sight at once: the steps stand below them."""
+        return max(1, self.size.height - 1)
+
     def _follow(self) -> None:
         row, _ = self._place
         rows = len(self.heat.layers) if self.heat else 0
-        self._top = max(0, min(max(self._top, row - self.size.height + 1), row, max(0, rows - self.size.height)))
-        if row < self._top or row >= self._top + self.size.height:
-            self._top = max(0, row - self.size.height + 1)
+        self._top = max(0, min(max(self._top, row - self._sight + 1), row, max(0, rows - self._sight)))
 
     def move_to(self, row: int, column: int) -> None:
         """Mark a layer and a column."""
@@ -135,7 +138,8 @@ class HeatPane(Widget, can_focus=True):
         if self._top != top:
             self.refresh()
         else:  # only the layers that the cursor left and entered are drawn again
-            self.refresh(*(Region(0, at - top, self.size.width, 1) for at in {before, row}))
+            steps = min(self._sight, len(self.heat.layers) - top)
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in {before - top, row - top, steps}))
         self.post_message(self.Moved())
 
     def action_move(self, rows: int, columns: int) -> None:
@@ -145,7 +149,7 @@ class HeatPane(Widget, can_focus=True):
 
     def action_page(self, by: int) -> None:
         """Move the cursor by as many layers as are in sight."""
-        self.action_move(by * max(1, self.size.height - 1), 0)
+        self.action_move(by * self._sight, 0)
 
     def action_edge(self, last: int) -> None:
         """To the first or the newest steps."""
@@ -181,9 +185,13 @@ class HeatPane(Widget, can_focus=True):
         self._strips.clear()
 
     def render_line(self, y: int) -> Strip:
-        """A layer: its name, its values over the steps, the newest one."""
+        """A layer: its name, its values over the steps, the newest one; below the last one the steps."""
         row = self._top + y
-        if self.heat is None or not len(self._columns) or row >= len(self.heat.layers):
+        if self.heat is None or not len(self._columns):
+            return Strip.blank(self.size.width, self.rich_style)
+        if y == min(self._sight, len(self.heat.layers) - self._top):
+            return to_strip(self.steps_line(), self.size.width, self.rich_style)
+        if row >= len(self.heat.layers):
             return Strip.blank(self.size.width, self.rich_style)
         if row == self._place[0]:
             return self._draw(row)

@@ -362,6 +362,19 @@ async def test_wrong_rows_are_asked_for_where_answers_were_kept(
         await seen(pilot, "answers of epoch 3")
 
 
+async def test_rows_say_what_was_answered_to_them_at_each_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Listing(monkeypatch)
+    async with shown(tmp_path, "Data", "v", whole=True) as pilot:
+        await rows_of(pilot)
+        assert "over the epochs" not in screen_text(pilot), "nothing was answered to the train split"
+        await press(pilot, "t")
+        text = await seen(pilot, "over the epochs", "right since epoch 2", "changed 1 time")
+        line = next(line for line in text.splitlines() if " text 0 " in line)
+        assert "▁▁██" in line
+
+
 async def test_words_that_nothing_holds_are_not_looked_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

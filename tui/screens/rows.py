@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.answers import predicted_rows
+from engine.answers import History, predicted_rows, read_evaluations, row_histories
 from engine.jsonio import number
 from tui.data_words import class_names, table_of
 from tui.plots.inks import style_of
@@ -43,6 +43,14 @@ class RowsRead(Message):
         self.rows = rows
 
 
+class HistoriesRead(Message):
+    """What was answered to rows at each evaluation is known."""
+
+    def __init__(self, split: str, found: dict[int, History]) -> None:
+        super().__init__()
+        self.split, self.found = split, found
+
+
 class RowsScreen(Screen[None]):
     """The rows of one split at a time; more are read as the cursor nears the end of those that are there."""
 
@@ -66,6 +74,8 @@ class RowsScreen(Screen[None]):
         self.split = evaluated if wanted is not None and evaluated in source.splits else source.splits[0]
         self._reader = RowsReader(source)
         self._rows: list[Sample] = []
+        self._histories: dict[int, History] = {}
+        """What was answered to the rows of the split over the evaluations."""
         self._total = 0
         self._question: Question | None = None
         """What is being read."""
@@ -146,9 +156,27 @@ class RowsScreen(Screen[None]):
             self._problem = f"{rows.error}. {rows.hint}".strip()
         else:
             self._total = int(rows.content.get("total") or 0)
-            self._rows += data_rows(rows.content)
+            read = data_rows(rows.content)
+            self._rows += read
+            if self._answered_step() is not None:
+                self._read_histories(self.split, {row.row: row.true for row in read})
         self._show()
         self._more_if_few()
+
+    @work(thread=True, exit_on_error=False, group="histories")
+    def _read_histories(self, split: str, labels: dict[int, str]) -> None:
+        """Read what was answered to rows at each evaluation that kept all answers."""
+        labels = {row: true for row, true in labels.items() if row not in self._histories}
+        if self.snapshot is not None and labels:
+            evaluations = read_evaluations(self.snapshot.run.paths.evaluation, split)
+            self.post_message(HistoriesRead(split, row_histories(evaluations, labels)))
+
+    @on(HistoriesRead)
+    def _histories_read(self, message: HistoriesRead) -> None:
+        message.stop()
+        if message.split == self.split:
+            self._histories |= message.found
+            self._show()
 
     def _more_if_few(self) -> None:
         """Read on where the words that were typed let less through than there is room for, but not without end."""
@@ -180,7 +208,8 @@ class RowsScreen(Screen[None]):
 
     def _show(self) -> None:
         empty = self._problem or ("" if self._question is None else f"reading the data{symbol('ellipsis')}")
-        self.browser.show(list(self._rows), empty=empty)
+        several = any(len(history.answers) > 1 for history in self._histories.values())
+        self.browser.show(list(self._rows), histories=dict(self._histories) if several else {}, empty=empty)
         self.head.show(self._head_line())
 
     def _head_line(self) -> Line:
@@ -227,6 +256,7 @@ class RowsScreen(Screen[None]):
         """The next split."""
         names = self.source.splits
         self.split = names[(names.index(self.split) + 1) % len(names)]
+        self._histories = {}
         self._begin()
 
     def action_again(self) -> None:

@@ -365,7 +365,7 @@ async def test_wrong_rows_are_asked_for_where_answers_were_kept(
 async def test_rows_say_what_was_answered_to_them_at_each_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Listing(monkeypatch)
+    listing = Listing(monkeypatch)
     async with shown(tmp_path, "Data", "v", whole=True) as pilot:
         await rows_of(pilot)
         assert "over the epochs" not in screen_text(pilot), "nothing was answered to the train split"
@@ -373,6 +373,29 @@ async def test_rows_say_what_was_answered_to_them_at_each_epoch(
         text = await seen(pilot, "over the epochs", "right since epoch 2", "changed 1 time")
         line = next(line for line in text.splitlines() if " text 0 " in line)
         assert "▁▁██" in line
+        await press(pilot, "down", "down", "left_square_bracket")
+        await seen(pilot, "answers of epoch 2")
+        await until(pilot, lambda: listing.asked[-1].step == 2)
+        browser = pilot.app.screen.browser
+        await until(pilot, lambda: browser.listing.current is not None and browser.listing.current.row == 2)
+        await press(pilot, "right_square_bracket")
+        await until(pilot, lambda: listing.asked[-1].step == 3)
+
+
+async def test_another_split_comes_with_its_own_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(monkeypatch)
+    paths = make_run(tmp_path / "runs", time.time() - 600, whole=True)
+    content = (paths.evaluation / "val-00000002.json").read_text().replace('"validation"', '"train"')
+    (paths.evaluation / "train_split-00000002.json").write_text(content)
+    async with opened(tmp_path / "runs") as (pilot, screen):
+        await press(pilot, "3")
+        await until(pilot, lambda: screen.snapshot.evaluation_key is not None)
+        await press(pilot, "2", "v")
+        await rows_of(pilot)
+        await press(pilot, "t")
+        await until(pilot, lambda: listing.asked[-1].split == "validation" and listing.asked[-1].step == 3)
+        await press(pilot, "t")
+        await until(pilot, lambda: listing.asked[-1].split == "train" and listing.asked[-1].step == 2)
 
 
 async def test_words_that_nothing_holds_are_not_looked_for_without_end(

@@ -138,6 +138,8 @@ class SampleBrowser(Container):
         self._empty = ""
         self._answered = False
         """Whether anything was answered to the samples."""
+        self._kept: int | None = None
+        """The row that the cursor was on last."""
         self._pictured = False
         """Whether any of them has an image."""
 
@@ -206,7 +208,8 @@ class SampleBrowser(Container):
 
     def _fill(self) -> None:
         kept, shown = self.listing.current, apply(self.samples, self.wanted)
-        at = next((i for i, sample in enumerate(shown) if kept is not None and sample.row == kept.row), 0)
+        self._kept = self._kept if kept is None else kept.row  # none is there while others are read
+        at = next((i for i, sample in enumerate(shown) if sample.row == self._kept), 0)
         self.listing.empty = self._none_lines()
         self.listing.set_items(shown, at)
         self._fill_album()

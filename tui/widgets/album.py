@@ -273,12 +273,13 @@ class Album(ContentView, can_focus=True, inherit_bindings=False):
         line, within = divmod(y - 1 + round(self.scroll_y), self._high)
         first = line * self._across
         segments: list[Segment] = []
-        for index in range(first, min(first + self._across, len(self.samples))):
+        last = max(first, min(first + self._across, len(self.samples)))
+        for index in range(first, last):
             if within < self._tile[1]:
                 segments += [Segment(" ", base), *self._picture(self.samples[index], within), Segment(" ", base)]
             else:
                 segments += self._said(index, within - self._tile[1], ink)
-        return Strip(segments).adjust_cell_length(width, base)
+        return Strip(segments, (last - first) * (self._tile[0] + GAP)).adjust_cell_length(width, base)
 
     def _title(self) -> str:
         answered = any(sample.predicted is not None for sample in self.samples[:50])

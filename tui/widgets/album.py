@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -271,23 +272,24 @@ class Album(ContentView, can_focus=True, inherit_bindings=False):
         if y == 0:
             return to_strip([(f" {fit(self._title(), width - 1)}", ink.muted)], width, base)
         line, within = divmod(y - 1 + round(self.scroll_y), self._high)
-        first = line * self._across
+        across = self._across
+        first = line * across
+        last = max(first, min(first + across, len(self.samples)))
         segments: list[Segment] = []
-        last = max(first, min(first + self._across, len(self.samples)))
         for index in range(first, last):
             if within < self._tile[1]:
-                segments += [Segment(" ", base), *self._picture(self.samples[index], within), Segment(" ", base)]
+                segments += [Segment(" ", base), *self._picture(self.samples[index], within, base), Segment(" ", base)]
             else:
-                segments += self._said(index, within - self._tile[1], ink)
+                segments += self._said(index, within - self._tile[1], base, ink)
         return Strip(segments, (last - first) * (self._tile[0] + GAP)).adjust_cell_length(width, base)
 
     def _title(self) -> str:
         answered = any(sample.predicted is not None for sample in self.samples[:50])
         return "what was answered; below it what is true, where that is another" if answered else "what is true"
 
-    def _picture(self, sample: Sample, line: int) -> list[Segment]:
+    def _picture(self, sample: Sample, line: int, base: Style) -> list[Segment]:
         """A line of a picture, in the middle of its place."""
-        base, columns = self.rich_style, self._tile[0]
+        columns = self._tile[0]
         drawn = self._ready.get(sample.image) if sample.image is not None else ()
         if drawn is None or line >= len(drawn):
             lost = "no image" if drawn == () and line == 0 else ""
@@ -296,7 +298,7 @@ class Album(ContentView, can_focus=True, inherit_bindings=False):
         before = (columns - cells) // 2
         return [Segment(" " * before, base), *drawn[line], Segment(" " * (columns - cells - before), base)]
 
-    def _said(self, index: int, line: int, ink: Inks) -> list[Segment]:
+    def _said(self, index: int, line: int, base: Style, ink: Inks) -> list[Segment]:
         """A line below a picture: whether it is right and what was answered, then what is true."""
         sample, columns, marked = self.samples[index], self._tile[0], index == self.cursor
         text, style = sample.true, ink.text
@@ -310,11 +312,11 @@ class Album(ContentView, can_focus=True, inherit_bindings=False):
             mark, style = " " * len({True: "", False: "  ", None: ""}[sample.right]), ink.muted
         words = pad(mark + safe(text[:200]), columns)
         cursor = symbol("cursor") if marked else " "
-        paper = self.rich_style
+        paper = base
         if marked:
             paper += ink.cursor if self.has_focus else ink.cursor_blurred
         return [
             Segment(cursor, paper + ink.accent),
             Segment(words, paper + style),
-            Segment(" ", self.rich_style),
+            Segment(" ", base),
         ]

@@ -144,6 +144,21 @@ def histories(evaluations: Iterable[dict[str, Any]]) -> dict[int, History]:
     return found
 
 
+def row_histories(evaluations: Iterable[dict[str, Any]], labels: Mapping[int, str]) -> dict[int, History]:
+    """What was answered to rows of a split whenever an evaluation kept the answers to all of it.
+
+    Args:
+        labels: the rows that are wanted, each with what is true.
+    """
+    found = {row: History(row, true) for row, true in labels.items()}
+    for content in evaluations:
+        for row, history in found.items():
+            answer = _answer(content, row, None, history.true)
+            if answer is not None:
+                history.answers.append(answer)
+    return {row: history for row, history in found.items() if history.answers}
+
+
 def _answer(content: dict[str, Any], row: int, sample: dict[str, Any] | None, true: str) -> Answer | None:
     step, epoch = _whole(content.get("step")), number(content.get("epoch"))
     if sample is not None:

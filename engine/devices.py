@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,17 @@ class Device(msgspec.Struct, kw_only=True):
     lease: dict[str, Any] | None = None
     """{"run", "user", "pid", "host", "folder"} of the run that holds it; None when nobody does."""
 
+    @property
+    def strained(self) -> bool:
+        """Whether something works on it all the same: other programs, or processes hidden from this container."""
+        crowded = self.kind == "cuda" and (self.memory_used or 0) > _HALF * (self.memory_total or math.inf)
+        return crowded or (self.utilization or 0.0) >= _BUSY
 
+
+_BUSY = 80.0
+"""Percent of load from which on a new training would have to share."""
+_HALF = 0.5
+"""The share of a GPU's memory from which on somebody computes there."""
 _CROWDED = 0.2
 """Where processes cannot be listed: the share of memory in use that tells a GPU is taken."""
 
@@ -86,7 +97,8 @@ def driver() -> tuple[str | None, str | None]:
 def choose(spec: str) -> Device:
     """The device that `auto`, `cpu`, `cuda:N` or a GPU's UUID stands for now.
 
-    `auto` is the free GPU with the most free memory; the CPU only where there is no GPU at all.
+    `auto` is the free GPU with the most free memory, one that nothing works on where there is any; the CPU only where
+    there is no GPU at all.
 
     Raises:
         NoDeviceError: it is busy, no GPU is free, or the GPUs cannot be asked.
@@ -110,7 +122,7 @@ def choose(spec: str) -> Device:
 def _choose_free(processor: Device, gpus: list[Device]) -> Device:
     free = [gpu for gpu in gpus if gpu.free]
     if free:
-        return max(free, key=lambda gpu: (gpu.memory_total or 0) - (gpu.memory_used or 0))
+        return max(free, key=lambda gpu: (not gpu.strained, (gpu.memory_total or 0) - (gpu.memory_used or 0)))
     if gpus:
         busy = "; ".join(f"{gpu.name} ({gpu.title}) is {gpu.why}" for gpu in gpus)
         raise NoDeviceError(f"no GPU is free: {busy}", hint="wait for one, or compute on the CPU with --device cpu")

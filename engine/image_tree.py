@@ -39,7 +39,8 @@ def find_images(folder: Path) -> ImageTree:
     """
     children = _folders(folder)
     splits = {_SPLITS[c.name.lower()]: c for c in children if c.name.lower() in _SPLITS}
-    if "train" not in splits:
+    others = len(children) > len(splits)
+    if "train" not in splits or (others and _is_class(splits["train"])):
         return _tree({"train": _by_class(children)}, folder, [])
     found: dict[str, list[tuple[Path, str]]] = {}
     notes = []
@@ -59,6 +60,11 @@ def _folders(folder: Path) -> list[Path]:
         return sorted((p for p in folder.iterdir() if not p.name.startswith(".") and p.is_dir()), key=lambda p: p.name)
     except OSError as error:
         raise DataError(f"{folder} cannot be read as a folder of images: {error.strerror}", hint=_LAYOUT) from None
+
+
+def _is_class(folder: Path) -> bool:
+    """Whether a folder called train, beside those of other classes, holds images: trains are a class of CIFAR-100."""
+    return not _folders(folder) and not (folder / _ANNOTATIONS).is_file() and next(_images(folder), None) is not None
 
 
 def _of_split(folder: Path) -> list[tuple[Path, str]]:

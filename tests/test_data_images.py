@@ -84,6 +84,16 @@ def test_folders_of_images_with_and_without_splits(tmp_path: Path) -> None:
     assert {name: len(part) for name, part in split.splits.items()} == {"train": 6, "validation": 6, "test": 6}
 
 
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("train", "bus", "test"):
+        picture(tmp_path / "vehicles" / name / "0.png")
+        picture(tmp_path / "flat" / name.replace("bus", "val") / "0.png")
+    dataset = load("image_folder", {"path": "vehicles"}, tmp_path, tmp_path)
+    assert dataset.classes == ("bus", "test", "train")
+    with pytest.raises(DataError, match="no images in folders of classes"):
+        load("image_folder", {"path": "flat"}, tmp_path, tmp_path)
+
+
 def test_tiny_imagenets_annotated_validation_split(tmp_path: Path) -> None:
     picture(tmp_path / "t" / "train" / "n1" / "images" / "n1_0.JPEG")
     picture(tmp_path / "t" / "train" / "n2" / "images" / "n2_0.JPEG")

@@ -43,6 +43,16 @@ def test_auto_takes_the_free_gpu_with_most_memory(box: Box) -> None:
     assert box.choose("cpu") == ["cpu", None]
 
 
+def test_auto_passes_over_a_gpu_that_something_unseen_works_on(box: Box) -> None:
+    box.say(TWO.replace("|1000|37|", "|1000|99|"))
+    assert [found["free"] for found in box.devices()[1:]] == [True, True], "no process is seen"
+    assert box.choose("auto") == ["cuda:1", T4]
+    box.say(TWO.replace("|1000|37|", "|100000000000|0|"))
+    assert box.choose("auto") == ["cuda:1", T4], "most of its memory is taken"
+    box.say(TWO.replace("|1000|37|", "|1000|99|").replace("|0|-1|", "|9000000000|-1|"))
+    assert box.choose("auto") == ["cuda:0", H200], "where all are worked on, the most memory"
+
+
 def test_who_computes_on_a_gpu_is_named(box: Box) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "train.py", "--token=x"])
     box.say(TWO + f"process 0 {sleeper.pid} 4096\nprocess 0 4194305 1\nprocess 1 {sleeper.pid} 1\n")

@@ -195,6 +195,16 @@ async def test_eight_gpus_fit_into_a_small_terminal(world: Path, show: Show) -> 
         assert len(lines) == 8, "a line each"
         assert all("GB" in line and "°C" in line and "80/700 W" in line for line in lines)
         assert "4242  li" in text
+    show(CPU, gpu(0, utilization=99.0), gpu(1, memory_used=136 * GB), *(gpu(n) for n in range(2, 8)))
+    async with opened(world, (80, 24)) as pilot:
+        await press(pilot, "3")
+        text = await seen(pilot, "gpu7", "disk")
+        assert text.count("free, but busy") == 2, "no process is seen, and yet something works there"
+    async with opened(world, (120, 24)) as pilot:
+        await press(pilot, "3")
+        text = await seen(pilot, "gpu7", "disk")
+        assert all("NVIDIA H200" in line for line in text.splitlines() if "141 GB" in line)
+    show(CPU, *gpus)
     async with opened(world, (40, 12)) as pilot:
         await press(pilot, "3")
         await seen(pilot, "gpu3", "in use")
@@ -230,6 +240,20 @@ def test_a_bar_of_parts_is_as_long_as_it_should_be() -> None:
     for cells in range(1, 40):
         drawn = parts_bar({"data": 1 / 3, "forward": 1 / 3, "backward": 1 / 3}, cells, fills)
         assert len(drawn) == cells
+
+
+async def test_where_the_time_goes_is_told_in_a_narrow_terminal_too(world: Path, show: Show) -> None:
+    paths = live(world / "runs" / "e0003", device="cuda:0")
+    parts = ("data", "forward", "backward", "update", "evaluation", "checkpoint")
+    with SeriesWriter(paths.series) as series:
+        for step in (10, 20):
+            series.log(step, {f"time/{part}": step * 0.1 for part in parts})
+    show(CPU, gpu(0, processes=[worker_of(paths)], free=False, why="held by e0003"))
+    async with opened(world, (80, 24)) as pilot:
+        await press(pilot, "3")
+        text = await seen(pilot, "data 17 %  forward 17 %  backward 17 %  update 17 %")
+        line = next(line for line in text.splitlines() if "forward" in line)
+        assert line.rstrip("│ ").endswith("%"), "whole words"
 
 
 @pytest.mark.parametrize(("size", "count"), [((80, 24), 8), ((120, 34), 2), ((200, 60), 4)])

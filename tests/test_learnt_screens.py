@@ -20,10 +20,13 @@ from tests.tui_world import opened as opened_world
 from tui.messages import DataSummarised
 from tui.pictures import kitty_delete
 from tui.rows_reader import Question, Rows, RowsReader
+from tui.screens.help import sections
 from tui.screens.layers import LayersScreen
 from tui.screens.matrix import MatrixScreen
 from tui.screens.rows import RowsScreen
 from tui.screens.samples import SamplesScreen
+from tui.widgets.album import AREAS, GAP, tile_of
+from tui.widgets.heat_pane import layer_name
 from tui.widgets.image_view import ImageView
 
 TABS = {"Data": "2", "Evaluation": "3", "Model": "5"}
@@ -122,9 +125,14 @@ async def test_at_80_columns_the_pairs_take_the_matrix_place(tmp_path: Path) -> 
     async with shown(tmp_path, "Evaluation", "m", size=(80, 24)) as pilot:
         screen = await matrix_of(pilot)
         assert not screen.pairs.display
+        assert "tab pairs" in screen_text(pilot).splitlines()[-1]
         await press(pilot, "p")
         await seen(pilot, "taken for", "count")
         assert not screen.matrix.display
+        await pilot.resize_terminal(140, 40)
+        await until(pilot, lambda: screen.matrix.display and screen.pairs.display)
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: screen.pairs.display and not screen.matrix.display)
         await press(pilot, "p")
         assert screen.matrix.display
         assert screen.matrix.has_focus
@@ -212,6 +220,56 @@ async def test_an_image_that_the_terminal_draws_comes_and_goes(tmp_path: Path, m
         sent.clear()
         await press(pilot, "escape")
         await until(pilot, lambda: kitty_delete() in sent)
+
+
+async def test_the_album_is_a_grid_of_small_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DLTUI_IMAGES", "blocks")
+    async with shown(tmp_path, "Evaluation", "v", images=True) as pilot:
+        browser = pilot.app.screen.browser
+        await until(pilot, lambda: browser.shown == 3)
+        await press(pilot, "p")
+        await until(pilot, lambda: len(browser.album._ready) == 3)
+        text = screen_text(pilot)
+        names = next(line for line in text.splitlines() if "class 000" in line)
+        assert names.index("✗ class 000") < names.index("✓"), "beside each other, the mistakes first"
+        assert "\x1b" not in text
+        await press(pilot, "right", "right")
+        assert browser.listing.current.row == browser.album.samples[2].row, "the list goes with the album"
+        across = browser.album._across
+        await press(pilot, "i")
+        await until(pilot, lambda: browser.album._across < across)
+        await press(pilot, "w")
+        await until(pilot, lambda: [sample.right for sample in browser.album.samples] == [False])
+        await press(pilot, "p")
+        assert browser.listing.has_focus
+        assert browser.shown == 1
+
+
+async def test_without_images_there_is_no_album(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Evaluation", "v") as pilot:
+        await until(pilot, lambda: pilot.app.screen.browser.shown == 3)
+        await press(pilot, "p")
+        assert not pilot.app.screen.browser.has_class("-album")
+        assert "album" not in screen_text(pilot).splitlines()[-1]
+
+
+@pytest.mark.parametrize(("size", "wide"), [((32, 32), 1), ((336, 28), 20), ((28, 336), 0.2), ((1, 1), 1)])
+def test_pictures_of_an_album_fill_its_width_in_their_proportions(size: tuple[int, int], wide: float) -> None:
+    for width in (20, 79, 119):
+        columns, rows = tile_of(size, AREAS[1], width)
+        across = max(1, width // (columns + GAP))
+        assert 1 <= columns <= width
+        assert rows >= 1
+        assert across * (columns + GAP) > width - across * 2 - GAP or columns + GAP > width // 2
+        assert columns / (2 * rows) >= min(1, wide) / 2, "not much higher than the image is"
+
+
+async def test_the_help_begins_with_the_keys_of_what_is_in_use(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Data") as pilot:
+        assert [section.title for section in sections(pilot.app.screen)][:2] == ["Data", "Run"]
+        await press(pilot, "3", "v")
+        await until(pilot, lambda: isinstance(pilot.app.screen, SamplesScreen))
+        assert [section.title for section in sections(pilot.app.screen)][:2] == ["Samples", "Moving"]
 
 
 # --------------------------------------------------------------------------------------------------------------- rows
@@ -304,6 +362,42 @@ async def test_wrong_rows_are_asked_for_where_answers_were_kept(
         await seen(pilot, "answers of epoch 3")
 
 
+async def test_rows_say_what_was_answered_to_them_at_each_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = Listing(monkeypatch)
+    async with shown(tmp_path, "Data", "v", whole=True) as pilot:
+        await rows_of(pilot)
+        assert "over the epochs" not in screen_text(pilot), "nothing was answered to the train split"
+        await press(pilot, "t")
+        text = await seen(pilot, "over the epochs", "right since epoch 2", "changed 1 time")
+        line = next(line for line in text.splitlines() if " text 0 " in line)
+        assert "▁▁██" in line
+        await press(pilot, "down", "down", "left_square_bracket")
+        await seen(pilot, "answers of epoch 2")
+        await until(pilot, lambda: listing.asked[-1].step == 2)
+        browser = pilot.app.screen.browser
+        await until(pilot, lambda: browser.listing.current is not None and browser.listing.current.row == 2)
+        await press(pilot, "right_square_bracket")
+        await until(pilot, lambda: listing.asked[-1].step == 3)
+
+
+async def test_another_split_comes_with_its_own_evaluation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = Listing(monkeypatch)
+    paths = make_run(tmp_path / "runs", time.time() - 600, whole=True)
+    content = (paths.evaluation / "val-00000002.json").read_text().replace('"validation"', '"train"')
+    (paths.evaluation / "train_split-00000002.json").write_text(content)
+    async with opened(tmp_path / "runs") as (pilot, screen):
+        await press(pilot, "3")
+        await until(pilot, lambda: screen.snapshot.evaluation_key is not None)
+        await press(pilot, "2", "v")
+        await rows_of(pilot)
+        await press(pilot, "t")
+        await until(pilot, lambda: listing.asked[-1].split == "validation" and listing.asked[-1].step == 3)
+        await press(pilot, "t")
+        await until(pilot, lambda: listing.asked[-1].split == "train" and listing.asked[-1].step == 2)
+
+
 async def test_words_that_nothing_holds_are_not_looked_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -346,6 +440,27 @@ async def test_the_classes_beside_their_scores_in_other_orders(tmp_path: Path) -
         await press(pilot, "L")
         text = await seen(pilot, "logarithmic")
         assert next(x for x in text.splitlines() if x.strip().startswith("class 000")).count("█") > length
+        await press(pilot, "o")
+        text = await seen(pilot, "the lowest F1 first")
+        assert next(x for x in text.splitlines() if x.strip().startswith("class 0")).strip().startswith("class 004")
+        await press(pilot, "o")
+        await seen(pilot, "most frequent first")
+
+
+async def test_what_the_bars_are_is_said_whole_in_a_narrow_terminal(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Data", "o", "L", size=(80, 24)) as pilot:
+        text = " ".join((await seen(pilot, "logarithmic")).split())
+        assert "in the order of the classes; logarithmic; recall and F1 on validation, epoch 3" in text
+
+
+async def test_the_weakest_classes_come_first_beside_the_matrix(tmp_path: Path) -> None:
+    async with shown(tmp_path, "Evaluation", classes=100) as pilot:
+        scores = pilot.app.screen.tab.scores
+        await until(pilot, lambda: "class 000" in str(scores._lines[2]))
+        await press(pilot, "o")
+        await until(pilot, lambda: "class 004" in str(scores._lines[2]))
+        await press(pilot, "o")
+        await until(pilot, lambda: "class 000" in str(scores._lines[2]))
 
 
 async def test_the_scores_are_those_of_the_evaluation_that_was_chosen(tmp_path: Path) -> None:
@@ -380,6 +495,10 @@ async def test_gradients_of_each_layer_over_the_steps(tmp_path: Path) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, LayersScreen) and pilot.app.screen.pane.marked)
         screen = pilot.app.screen
         assert screen.pane.marked == ("stem.conv Conv2d", 290, 290, 10.0 / 30)
+        below = screen_text(pilot).splitlines()[4]
+        assert below.split() == ["step", "0", "290"], "below the three layers"
+        await press(pilot, *["left"] * 9)
+        assert screen_text(pilot).splitlines()[4].split() == ["step", "0", "↑", "290"]
         await press(pilot, "home", "down")
         assert screen.pane.marked == ("body.0.conv Conv2d", 0, 0, 1.0)
         await seen(pilot, "gradient norm", "body.0.conv")
@@ -389,6 +508,13 @@ async def test_gradients_of_each_layer_over_the_steps(tmp_path: Path) -> None:
         assert screen.pane.marked[3] == 1e-3
         await press(pilot, "escape")
         assert pilot.app.screen.tab.TITLE == "Model"
+
+
+def test_a_long_name_of_a_layer_keeps_its_end() -> None:
+    assert layer_name("features.convolutions.0 Conv2d", 30) == "features.convolutions.0 Conv2d"
+    assert layer_name("features.convolutions.0 Conv2d", 26) == "features.convolutions.0 C…"
+    assert layer_name("features.convolutions.0 Conv2d", 12) == "…volutions.0"
+    assert layer_name("features.電車.weight", 10) == "…車.weight"
 
 
 async def test_more_records_than_columns_keep_their_steps(tmp_path: Path) -> None:

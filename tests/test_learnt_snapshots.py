@@ -87,6 +87,11 @@ def test_samples_that_are_images(tmp_path: Path, snap_compare: Any) -> None:
     assert snap_compare(app_of(tmp_path, images=True), run_before=shown, terminal_size=(80, 24))
 
 
+def test_the_album(tmp_path: Path, snap_compare: Any) -> None:
+    shown = after("3", "v", "p", ready=lambda screen: _samples(screen) and len(screen.browser.album._ready) == 3)
+    assert snap_compare(app_of(tmp_path, images=True), run_before=shown, terminal_size=(120, 34))
+
+
 def test_layers_over_the_steps(tmp_path: Path, snap_compare: Any) -> None:
     shown = after("5", "v", ready=lambda screen: isinstance(screen, LayersScreen) and screen.pane.marked)
     assert snap_compare(app_of(tmp_path), run_before=shown, terminal_size=(100, 20))

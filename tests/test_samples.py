@@ -8,7 +8,8 @@ import pytest
 
 from engine.answers import Answer, History
 from tui import samples
-from tui.samples import Filter, Sample, apply, course, samples_of
+from tui.samples import Filter, Sample, apply, course, samples_of, steps_of
+from tui.text_marks import mistakes
 
 CAT = Sample(0, "cat", "a furry one", predicted="cat")
 DOG = Sample(1, "dog", "It barks", predicted="cat")
@@ -63,3 +64,24 @@ def test_the_course_is_thinned_to_its_width(monkeypatch: pytest.MonkeyPatch) -> 
     assert course(history("-" * 50 + "+-" * 25 + "+" * 100), 4) == ".-##"
     assert course(history("+"), 0) == ""
     assert course(None, 5) == ""
+
+
+def test_courses_of_samples_beside_each_other_have_the_same_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "ascii_mode", lambda: True)
+    late = History(1, "a", answers=[Answer(7, 7.0, "b", right=False), Answer(8, 8.0, "a", right=True)])
+    steps = steps_of({0: history("--+-+---"), 1: late})
+    assert course(late, 10, steps) == "       .#", "an evaluation that did not keep it is a gap, not left out"
+    assert course(late, 3, steps) == "  -"
+
+
+def test_a_text_is_as_right_as_its_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{"row": 4, "true": "abcd", "predicted": "abxd"}, {"row": 5, "true": "abcd", "predicted": "xxxx"}]
+    worst, near = samples_of({"samples": rows}, Path())
+    assert (worst.row, worst.errors, near.errors, near.text, near.aligned) == (5, 4.0, 1.0, True, True)
+    answers = [Answer(step, float(step), text, right=False) for step, text in enumerate(["xxxx", "abxx", "abxd"])]
+    monkeypatch.setattr(samples, "ascii_mode", lambda: False)
+    assert course(History(4, "abcd", answers=answers), 5, sample=near) == "▁▅▇"
+    edited = samples_of({"samples": [{"row": 1, "true": "0110", "predicted": "110", "errors": 1}]}, Path())[0]
+    assert edited.text
+    assert not edited.aligned
+    assert mistakes("0110", "110", aligned=False) == 1

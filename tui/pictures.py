@@ -101,6 +101,14 @@ def prepare(path: Path, columns: int, rows: int, how: Protocol, cell: tuple[int,
     return Picture(*size, sequence=_kitty(content, *size) if how == "kitty" else _iterm(content, *size))
 
 
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of an image file in pixels; None where it cannot be read."""
+    try:
+        return _opened(path).size
+    except OSError:
+        return None
+
+
 def _opened(path: Path) -> Image:
     from PIL import Image
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.answers import History
+from engine.answers import Answer, History
 from engine.jsonio import number
 from tui.data_words import rows_of
+from tui.plots.sparkline import sparkline
+from tui.text_marks import mistakes
 from tui.theme import ascii_mode
 
+MOST_TEXT = 4_000
+"""Characters of a text that are compared."""
 MOST_INPUT = 20_000
 """Characters of an input that are shown."""
 
@@ -32,6 +36,10 @@ class Sample:
     """How wrong a text or quantities are."""
     near: bool = False
     """Whether answers are quantities, which are neither right nor wrong."""
+    text: bool = False
+    """Whether answers are texts, of which each character may be wrong."""
+    aligned: bool = False
+    """Whether the characters of both texts stand for the same places."""
 
     @property
     def right(self) -> bool | None:
@@ -95,8 +103,20 @@ def samples_of(table: dict[str, Any], folder: Path) -> list[Sample]:
     Args:
         folder: of the evaluations, where the images of the samples lie.
     """
-    found = [_sample(content, folder) for content in rows_of(table.get("samples"))]
+    contents = rows_of(table.get("samples"))
+    texts = not table.get("confusion") and not any("probability" in c or "error" in c for c in contents)
+    found = [_as_text(sample) if texts else sample for sample in (_sample(c, folder) for c in contents)]
     return sorted(found, key=_badness, reverse=True)
+
+
+def _as_text(sample: Sample) -> Sample:
+    """A sample whose answer is a text, with how many characters of it are wrong."""
+    if sample.predicted is None:
+        return sample
+    if math.isfinite(sample.errors):
+        return replace(sample, text=True)
+    errors = mistakes(sample.true[:MOST_TEXT], sample.predicted[:MOST_TEXT], aligned=True)
+    return replace(sample, errors=float(errors), text=True, aligned=True)
 
 
 def _badness(sample: Sample) -> tuple[float, float]:
@@ -125,15 +145,42 @@ def _sample(content: dict[str, Any], folder: Path) -> Sample:
     )
 
 
-def course(history: History | None, width: int) -> str:
-    """Right and wrong over the epochs as columns, high where right; thinned to `width` characters."""
+def steps_of(found: Mapping[int, History]) -> tuple[int, ...]:
+    """The steps at which any of the samples was answered: what their courses have in common."""
+    return tuple(sorted({answer.step for history in found.values() for answer in history.answers}))
+
+
+def course(
+    history: History | None, width: int, steps: Sequence[int] | None = None, *, sample: Sample | None = None
+) -> str:
+    """Right and wrong over the epochs as columns, high where right; thinned to `width` characters.
+
+    Args:
+        steps: what the columns stand for, so that samples beside each other have the same ones; a space where an
+            evaluation did not keep the sample. Those of the history when None.
+        sample: of a text, the share of its characters that are right is drawn.
+    """
     if history is None or width <= 0:
         return ""
-    marks = [answer.right for answer in history.answers]
-    low, high = (".", "#") if ascii_mode() else ("▁", "█")
-    if len(marks) > width:
-        bounds = [len(marks) * i // width for i in range(width + 1)]
-        shares = [sum(marks[a:b]) / (b - a) for a, b in itertools.pairwise(bounds)]
-        middle = "-" if ascii_mode() else "▄"
-        return "".join(high if s > 0.75 else low if s < 0.25 else middle for s in shares)
-    return "".join(high if mark else low for mark in marks)
+    text = sample is not None and sample.text
+    scores = {a.step: _share_right(history.true, a, sample) if sample and text else float(a.right)
+              for a in history.answers}  # fmt: skip
+    values = [scores.get(step, math.nan) for step in (scores if steps is None else steps)]
+    if text:
+        return sparkline(values, width, low=0.0, high=1.0, ascii_only=ascii_mode())
+    if len(values) > width:
+        bounds = [len(values) * i // width for i in range(width + 1)]
+        values = [_mean(values[a:b]) for a, b in itertools.pairwise(bounds)]
+    low, middle, high = (".", "-", "#") if ascii_mode() else ("▁", "▄", "█")
+    return "".join(" " if v != v else high if v > 0.75 else low if v < 0.25 else middle for v in values)
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if value == value]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _share_right(true: str, answer: Answer, sample: Sample) -> float:
+    """The share of a text's characters that are right."""
+    errors = mistakes(true[:MOST_TEXT], answer.predicted[:MOST_TEXT], aligned=sample.aligned)
+    return max(0.0, 1 - errors / max(1, min(len(true), MOST_TEXT)))

@@ -87,13 +87,19 @@ def _device_line(device: Device) -> list[Cell]:
     return [
         device.name,
         device.title,
-        ("free", "green") if device.free else ("taken", "yellow"),
+        _free_words(device),
         "" if device.utilization is None else f"{device.utilization:.0f} %",
         _memory_words(device),
         "" if device.temperature is None else f"{device.temperature:.0f} °C",
         _power_words(device.power, device.power_limit),
         device.why or ", ".join(_process(process) for process in device.processes),
     ]
+
+
+def _free_words(device: Device) -> Cell:
+    if not device.free:
+        return "taken", "yellow"
+    return ("free, but busy", "yellow") if device.strained else ("free", "green")
 
 
 def _memory_words(device: Device) -> str:

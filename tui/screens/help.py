@@ -31,7 +31,7 @@ class Section:
 
 
 def sections(screen: Screen[object]) -> list[Section]:
-    """The bindings that work on `screen` now, by where they belong: the screen, what has the focus, everywhere."""
+    """The bindings that work on `screen` now: of the tab in use, of the screen, of its lists, everywhere."""
     found: dict[int, tuple[DOMNode, dict[str, list[Binding]]]] = {}
     for active in screen.active_bindings.values():
         if not active.binding.id or not active.enabled:  # Textual's own, without an id, are not worth telling of
@@ -39,11 +39,17 @@ def sections(screen: Screen[object]) -> list[Section]:
         _, groups = found.setdefault(id(active.node), (active.node, {}))
         groups.setdefault(active.binding.id, []).append(active.binding)
     order = sorted(found.values(), key=lambda pair: _rank(pair[0], screen))
-    return [Section(_title(node, screen), tuple(map(_entry, groups.values()))) for node, groups in order]
+    titled: dict[str, list[tuple[str, str]]] = {}
+    for node, groups in order:
+        titled.setdefault(_title(node, screen), []).extend(map(_entry, groups.values()))
+    return [Section(title, tuple(entries)) for title, entries in titled.items()]
 
 
 def _rank(node: DOMNode, screen: Screen[object]) -> int:
-    return 0 if node is screen else 2 if node is screen.app else 1
+    """A part with a title of its own comes first: who asks for help there is not looking for what works anywhere."""
+    if node is screen.app:
+        return 3
+    return 1 if node is screen else 0 if getattr(node, "TITLE", None) else 2
 
 
 def _title(node: DOMNode, screen: Screen[object]) -> str:

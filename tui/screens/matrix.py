@@ -179,7 +179,9 @@ class MatrixScreen(EvaluationScreen):
     # panes
 
     def on_resize(self) -> None:
-        self.set_class(self.app.size.width >= WIDE, "-beside")
+        beside = self.app.size.width >= WIDE
+        self.set_class(beside, "-beside")
+        self.set_class(self.pairs.has_focus and not beside, "-pairs")
 
     def action_pane(self) -> None:
         """Give the keys to the pairs, or to the matrix; where there is no room for both, show the other one."""

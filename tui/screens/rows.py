@@ -13,11 +13,12 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from engine.answers import predicted_rows
+from engine.answers import History, predicted_rows, read_evaluations, row_histories
 from engine.jsonio import number
 from tui.data_words import class_names, table_of
 from tui.plots.inks import style_of
 from tui.rows_reader import Question, Rows, RowsReader, Source
+from tui.run_parts import Document, EvaluationKey, EvaluationsFolder
 from tui.run_store import SPLITS, RunSnapshot
 from tui.samples import Filter, Sample, data_rows
 from tui.text import fit, safe
@@ -43,6 +44,22 @@ class RowsRead(Message):
         self.rows = rows
 
 
+class HistoriesRead(Message):
+    """What was answered to rows at each evaluation is known."""
+
+    def __init__(self, split: str, found: dict[int, History]) -> None:
+        super().__init__()
+        self.split, self.found = split, found
+
+
+class EvaluationRead(Message):
+    """The answers of another evaluation are there."""
+
+    def __init__(self, key: EvaluationKey, document: Document) -> None:
+        super().__init__()
+        self.key, self.document = key, document
+
+
 class RowsScreen(Screen[None]):
     """The rows of one split at a time; more are read as the cursor nears the end of those that are there."""
 
@@ -50,9 +67,13 @@ class RowsScreen(Screen[None]):
     WIDGET_KEYS_FIRST = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "split", "split", id="rows.split", tooltip="The next split of the data"),
+        Binding("left_square_bracket", "step(-1)", "earlier", id="rows.earlier",
+                tooltip="The answers of the evaluation before"),
+        Binding("right_square_bracket", "step(1)", "later", id="rows.later",
+                tooltip="The answers of the next evaluation"),
         Binding("R", "again", "read again", show=False, id="rows.again", tooltip="Read the rows again"),
         Binding("escape,backspace", "leave", "back", id="rows.leave", tooltip="Go back"),
-    ]
+    ]  # fmt: skip
 
     def __init__(self, source: Source, snapshot: RunSnapshot | None = None, wanted: Filter | None = None) -> None:
         super().__init__()
@@ -66,6 +87,8 @@ class RowsScreen(Screen[None]):
         self.split = evaluated if wanted is not None and evaluated in source.splits else source.splits[0]
         self._reader = RowsReader(source)
         self._rows: list[Sample] = []
+        self._histories: dict[int, History] = {}
+        """What was answered to the rows of the split over the evaluations."""
         self._total = 0
         self._question: Question | None = None
         """What is being read."""
@@ -146,9 +169,27 @@ class RowsScreen(Screen[None]):
             self._problem = f"{rows.error}. {rows.hint}".strip()
         else:
             self._total = int(rows.content.get("total") or 0)
-            self._rows += data_rows(rows.content)
+            read = data_rows(rows.content)
+            self._rows += read
+            if self._answered_step() is not None:
+                self._read_histories(self.split, {row.row: row.true for row in read})
         self._show()
         self._more_if_few()
+
+    @work(thread=True, exit_on_error=False, group="histories")
+    def _read_histories(self, split: str, labels: dict[int, str]) -> None:
+        """Read what was answered to rows at each evaluation that kept all answers."""
+        labels = {row: true for row, true in labels.items() if row not in self._histories}
+        if self.snapshot is not None and labels:
+            evaluations = read_evaluations(self.snapshot.run.paths.evaluation, split)
+            self.post_message(HistoriesRead(split, row_histories(evaluations, labels)))
+
+    @on(HistoriesRead)
+    def _histories_read(self, message: HistoriesRead) -> None:
+        message.stop()
+        if message.split == self.split:
+            self._histories |= message.found
+            self._show()
 
     def _more_if_few(self) -> None:
         """Read on where the words that were typed let less through than there is room for, but not without end."""
@@ -176,11 +217,36 @@ class RowsScreen(Screen[None]):
             self._show()
             self._more_if_few()
 
+    # evaluations
+
+    def _evaluations(self) -> list[EvaluationKey]:
+        """Those of the split that is shown."""
+        known = self.snapshot.evaluations if self.snapshot is not None else ()
+        return [key for key in known if SPLITS.get(key.split, key.split) == self.split]
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="evaluation")
+    def _look_at(self, key: EvaluationKey) -> None:
+        """Read an evaluation, whose answers then stand beside the rows."""
+        assert self.snapshot is not None
+        folder = EvaluationsFolder(self.snapshot.run.paths.evaluation)
+        folder.update(key)
+        if folder.chosen is not None:
+            self.post_message(EvaluationRead(folder.chosen, folder.document))
+
+    @on(EvaluationRead)
+    def _take_evaluation(self, message: EvaluationRead) -> None:
+        message.stop()
+        if self.snapshot is not None:
+            self.snapshot = replace(self.snapshot, evaluation_key=message.key, evaluation=message.document)
+            self._begin()
+            self.refresh_bindings()
+
     # showing
 
     def _show(self) -> None:
         empty = self._problem or ("" if self._question is None else f"reading the data{symbol('ellipsis')}")
-        self.browser.show(list(self._rows), empty=empty)
+        several = any(len(history.answers) > 1 for history in self._histories.values())
+        self.browser.show(list(self._rows), histories=dict(self._histories) if several else {}, empty=empty)
         self.head.show(self._head_line())
 
     def _head_line(self) -> Line:
@@ -220,14 +286,29 @@ class RowsScreen(Screen[None]):
     # actions
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There must be another split."""
+        """There must be another split, or another evaluation of this one that kept its answers."""
+        if action == "step":
+            return self._answered_step() is not None and len(self._evaluations()) > 1
         return len(self.source.splits) > 1 if action == "split" else True
+
+    def action_step(self, by: int) -> None:
+        """The answers of an earlier or a later evaluation of the same split."""
+        keys = self._evaluations()
+        now = self.snapshot.evaluation_key if self.snapshot is not None else None
+        at = max(0, min(len(keys) - 1, (keys.index(now) if now in keys else len(keys) - 1) + by))
+        if keys and keys[at] != now:
+            self._look_at(keys[at])
 
     def action_split(self) -> None:
         """The next split."""
         names = self.source.splits
         self.split = names[(names.index(self.split) + 1) % len(names)]
+        self._histories = {}
+        keys = self._evaluations()
+        if keys and self.snapshot is not None and self.snapshot.evaluation_key not in keys:
+            self._look_at(keys[-1])
         self._begin()
+        self.refresh_bindings()
 
     def action_again(self) -> None:
         """Read again."""

@@ -79,7 +79,7 @@ def _spark(values: tuple[float, ...], width: int) -> str:
 
 def _state(device: Device, ink: Inks) -> Cell:
     if device.free:
-        return f"{symbol('finished')} {free_words(device)}", ink.good
+        return f"{symbol('finished')} {free_words(device)}", ink.warning if device.strained else ink.good
     # who uses it is listed below it
     why = "in use" if device.processes and device.lease is None else device.why
     return f"{symbol('failed')} {safe(why)}", ink.warning
@@ -122,18 +122,20 @@ def _close(item: BoxRow, width: int, ink: Inks) -> Line:
     state, style = _state(device, ink)
     columns = (
         Column("name", "", 5),
+        Column("title", "", 14, 24, rank=8),
         Column("load", "", 5, right=True),
         Column("loads", "", 8, 24, rank=4),
         Column("memory", "", 10, right=True, rank=1),
-        Column("memories", "", 4, 12, rank=6),
+        Column("memories", "", 3, 12, rank=6),
         Column("heat", "", 5, right=True, rank=5),
         Column("power", "", 9, right=True, rank=7),
-        Column("state", "", 10, 200),
+        Column("state", "", 10, 40),
     )
     arranged = arrange(columns, width)
     cells = {column.key: cells for column, cells in arranged}
     values = {
         "name": (short_name(device), ink.strong),
+        "title": (safe(device.title, 40), ink.muted),
         "load": (load(device), ink.text),
         "loads": (_spark(item.loads, cells.get("loads", 0)), ink.bar),
         "memory": (used, ink.text),
@@ -233,11 +235,24 @@ def _time(item: BoxRow, width: int, ink: Inks) -> Line:
     words = [f"{fills[part]} {part} {100 * share:.0f} %" for part, share in parts.items()]
     told = "  ".join(words)
     room = width - _INDENT - 8
+    if len(told) > room:  # without a bar its fillings need no telling; what is least is left out
+        told = _as_many([f"{part} {100 * share:.0f} %" for part, share in parts.items()], room)
     cells = min(30, room - len(told) - 2)
     line: Line = [(" " * _INDENT, ink.text), (pad("time", 8), ink.muted)]
     if cells >= 6:
         line += [(pad(parts_bar(parts, cells, fills), cells) + "  ", ink.bar)]
     return [*line, (fit(told, room), ink.muted)]
+
+
+def _as_many(words: Sequence[str], room: int) -> str:
+    """As many words as there is room for, the first of them."""
+    told = ""
+    for word in words:
+        longer = f"{told}  {word}" if told else word
+        if len(longer) > room:
+            break
+        told = longer
+    return told
 
 
 def parts_bar(parts: dict[str, float], cells: int, fills: dict[str, str]) -> str:

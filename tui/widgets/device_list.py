@@ -10,9 +10,6 @@ from tui.theme import Inks, symbol
 from tui.widgets.line_list import LineList
 from tui.widgets.table import Line
 
-_BUSY = 80.0
-"""Percent of load from which on a new training would have to share."""
-
 
 def short_name(device: Device) -> str:
     """`gpu0` or `cpu`."""
@@ -32,9 +29,8 @@ def memory(device: Device) -> str:
 
 
 def free_words(device: Device) -> str:
-    """That it is free, which is of trainings: the processor may be busy with other programs all the same."""
-    busy = device.kind == "cpu" and (device.utilization or 0.0) >= _BUSY
-    return "free, but busy" if busy else "free"
+    """That it is free, which is of trainings that are seen: it may be busy with other programs all the same."""
+    return "free, but busy" if device.strained else "free"
 
 
 class DeviceChoice(LineList[Device]):

@@ -19,8 +19,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.plots.heat import CIVIDIS, RAMP, Heat, Scale, nearest_color, scale_of
-from tui.text import number, pad, safe
-from tui.theme import ascii_mode, inks, no_color
+from tui.text import ellipsis_mark, number, pad, safe
+from tui.theme import ascii_mode, inks, no_color, symbol
 from tui.widgets.table import Line, followed, to_strip
 
 MOST_LABEL = 30
@@ -36,8 +36,8 @@ class HeatPane(Widget, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1, 0)", "Up", show=False, id="heat.up", tooltip="The layer above"),
         Binding("down,j", "move(1, 0)", "Down", show=False, id="heat.down", tooltip="The layer below"),
-        Binding("left,h", "move(0, -1)", "Left", show=False, id="heat.left", tooltip="Earlier steps"),
-        Binding("right,l", "move(0, 1)", "Right", show=False, id="heat.right", tooltip="Later steps"),
+        Binding("left,h", "move(0, -1)", "earlier", id="heat.left", tooltip="Earlier steps"),
+        Binding("right,l", "move(0, 1)", "later", id="heat.right", tooltip="Later steps"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="heat.page-up", tooltip="Up by a page"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="heat.page-down", tooltip="Down by a page"),
         Binding("home,g", "edge(0)", "First", show=False, id="heat.first", tooltip="The first steps"),
@@ -88,7 +88,8 @@ class HeatPane(Widget, can_focus=True):
     def label(self) -> int:
         """Cells of the layers' names."""
         layers = self.heat.layers if self.heat is not None else ()
-        return min(MOST_LABEL, max((cell_len(safe(name)) for name in layers), default=4), max(6, self.size.width // 4))
+        room = max(6, self.size.width // 4, min(MOST_LABEL, self.size.width // 3))
+        return min(room, max((cell_len(safe(name)) for name in layers), default=4))
 
     @property
     def room(self) -> int:
@@ -115,10 +116,15 @@ class HeatPane(Widget, can_focus=True):
     def on_resize(self) -> None:
         self._arrange()
 
+    @property
+    def _sight(self) -> int:
+        """Layers that are in sight at once: the steps stand below them."""
+        return max(1, self.size.height - 1)
+
     def _follow(self) -> None:
         row, _ = self._place
         rows = len(self.heat.layers) if self.heat else 0
-        self._top = followed(self._top, row, max(1, self.size.height), rows)
+        self._top = followed(self._top, row, self._sight, rows)
 
     def move_to(self, row: int, column: int) -> None:
         """Mark a layer and a column."""
@@ -132,7 +138,8 @@ class HeatPane(Widget, can_focus=True):
         if self._top != top:
             self.refresh()
         else:  # only the layers that the cursor left and entered are drawn again
-            self.refresh(*(Region(0, at - top, self.size.width, 1) for at in {before, row}))
+            steps = min(self._sight, len(self.heat.layers) - top)
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in {before - top, row - top, steps}))
         self.post_message(self.Moved())
 
     def action_move(self, rows: int, columns: int) -> None:
@@ -142,12 +149,31 @@ class HeatPane(Widget, can_focus=True):
 
     def action_page(self, by: int) -> None:
         """Move the cursor by as many layers as are in sight."""
-        self.action_move(by * max(1, self.size.height - 1), 0)
+        self.action_move(by * self._sight, 0)
 
     def action_edge(self, last: int) -> None:
         """To the first or the newest steps."""
         row, _ = self._place
         self.move_to(row, (len(self._columns) - 1) * last)
+
+    def steps_line(self) -> Line:
+        """Below the map: its first and its last step, and where the cursor stands between them."""
+        shown, ink = self._thinned, inks(self.app)
+        if shown is None or not len(shown.value):
+            return []
+        first, last = f"{int(shown.first[0]):,}", f"{int(shown.last[-1]):,}"
+        wide = self._wide * len(shown.value)
+        at = self._place[1] * self._wide + (self._wide - 1) // 2
+        line: Line = [(pad("step", self.label + 1), ink.muted)]
+        if wide < len(first) + len(last) + 2:
+            return [*line, (last, ink.muted)]
+        between = wide - len(first) - len(last)
+        before = at - len(first)
+        if not 0 <= before < between:
+            return [*line, (first, ink.muted), (" " * between, ink.muted), (last, ink.muted)]
+        mark = (symbol("up"), ink.accent)
+        after = (" " * (between - before - 1), ink.muted)
+        return [*line, (first, ink.muted), (" " * before, ink.muted), mark, after, (last, ink.muted)]
 
     async def _on_click(self, event: events.Click) -> None:
         self.move_to(self._top + event.y, (event.x - self.label - 1) // self._wide)
@@ -159,9 +185,13 @@ class HeatPane(Widget, can_focus=True):
         self._strips.clear()
 
     def render_line(self, y: int) -> Strip:
-        """A layer: its name, its values over the steps, the newest one."""
+        """A layer: its name, its values over the steps, the newest one; below the last one the steps."""
         row = self._top + y
-        if self.heat is None or not len(self._columns) or row >= len(self.heat.layers):
+        if self.heat is None or not len(self._columns):
+            return Strip.blank(self.size.width, self.rich_style)
+        if y == min(self._sight, len(self.heat.layers) - self._top):
+            return to_strip(self.steps_line(), self.size.width, self.rich_style)
+        if row >= len(self.heat.layers):
             return Strip.blank(self.size.width, self.rich_style)
         if row == self._place[0]:
             return self._draw(row)
@@ -173,7 +203,7 @@ class HeatPane(Widget, can_focus=True):
         assert self.heat is not None
         width, base, ink = self.size.width, self.rich_style, inks(self.app)
         marked, column = self._place
-        name = pad(safe(self.heat.layers[row], self.label), self.label)
+        name = pad(layer_name(self.heat.layers[row], self.label), self.label)
         head: Line = [(f"{name} ", ink.strong if row == marked else ink.muted)]
         values = self._columns[:, row]
         newest = number(float(values[-1]), 3) if np.isfinite(values[-1]) else "-"
@@ -215,6 +245,18 @@ class HeatPane(Widget, can_focus=True):
             character = "x" if level is None else RAMP[level + 1]
             segments.append(Segment(character * self._wide, base + Style(reverse=True) if index == marked else base))
         return segments
+
+
+def layer_name(name: str, cells: int) -> str:
+    """A layer's name in at most `cells`: without its type, or without its beginning, as names differ at their ends."""
+    shown = safe(name)
+    path = shown.partition(" ")[0]
+    if cell_len(path) <= cells:
+        return safe(name, cells)
+    end = path
+    while cell_len(end) > cells - len(ellipsis_mark()):
+        end = end[1:]
+    return ellipsis_mark() + end
 
 
 def _ground(base: Style, color: tuple[int, int, int] | None) -> Style:

@@ -21,6 +21,29 @@ SHARE = 0.6
 """Of the height that there is: the rest is for what is said of an image."""
 
 
+def picture_segments(picture: Picture) -> list[list[Segment]]:
+    """The lines of an image that is drawn in half blocks or characters."""
+    if picture.text:
+        return [[Segment(line)] for line in picture.text]
+    return [_half_blocks(picture, line) for line in range(picture.rows)]
+
+
+def _half_blocks(picture: Picture, y: int) -> list[Segment]:
+    """Two rows of pixels as one line; neighbours of the same colours are one piece."""
+    if 2 * y + 1 >= len(picture.pixels):
+        return []
+    segments: list[Segment] = []
+    from rich.color import Color
+
+    for upper, lower in zip(picture.pixels[2 * y], picture.pixels[2 * y + 1], strict=True):
+        style = Style.from_color(Color.from_rgb(*upper), Color.from_rgb(*lower))
+        if segments and segments[-1].style == style:
+            segments[-1] = Segment(segments[-1].text + "▀", style)
+        else:
+            segments.append(Segment("▀", style))
+    return segments
+
+
 class PictureReady(Message):
     """An image was read and made ready, or why it was not."""
 
@@ -107,22 +130,7 @@ class ImageView(Widget):
             return Strip.blank(width, base)
         if picture.text:
             return to_strip([(picture.text[y], ink.text)] if y < len(picture.text) else [], width, base)
-        return Strip(self._half_blocks(picture, y, base)).adjust_cell_length(width, base)
-
-    @staticmethod
-    def _half_blocks(picture: Picture, y: int, base: Style) -> list[Segment]:
-        if 2 * y + 1 >= len(picture.pixels):
-            return []
-        segments: list[Segment] = []
-        from rich.color import Color
-
-        for upper, lower in zip(picture.pixels[2 * y], picture.pixels[2 * y + 1], strict=True):
-            style = base + Style.from_color(Color.from_rgb(*upper), Color.from_rgb(*lower))
-            if segments and segments[-1].style == style:
-                segments[-1] = Segment(segments[-1].text + "▀", style)
-            else:
-                segments.append(Segment("▀", style))
-        return segments
+        return Strip(_half_blocks(picture, y)).adjust_cell_length(width, base)
 
     # images the terminal draws itself
 

@@ -37,7 +37,7 @@ class MatrixPane(Widget, can_focus=True):
         Binding("end,G", "corner(1)", "Last", show=False, id="matrix.last", tooltip="Go to the last class"),
         Binding("plus,equals_sign", "zoom(1)", "zoom in", id="matrix.in", tooltip="Larger cells: names and counts"),
         Binding("minus", "zoom(-1)", "zoom out", id="matrix.out", tooltip="Smaller cells: more classes in sight"),
-        Binding("0", "whole", "all", id="matrix.whole", tooltip="All classes in sight"),
+        Binding("0", "whole", "all", show=False, id="matrix.whole", tooltip="All classes in sight"),
         Binding("d", "diagonal", "diagonal", show=False, id="matrix.diagonal", tooltip="To the class's right answers"),
         Binding("enter", "choose", "samples", id="matrix.choose", tooltip="The samples of this cell"),
     ]  # fmt: skip

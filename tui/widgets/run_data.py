@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,7 +28,7 @@ from tui.plots.bars import Look, bars_of, draw_bars
 from tui.plots.inks import shade_style, style_of
 from tui.run_store import SPLITS as RENAMED
 from tui.run_store import RunSnapshot, Wants
-from tui.text import fit, number, percent, safe, wrap
+from tui.text import number, percent, safe, wrap
 from tui.theme import Inks, ascii_mode, symbol
 from tui.widgets.run_tab import LinesTab, notice
 from tui.widgets.run_words import epochs
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
     from tui.plots.lines import Line as Pieces
 
 SPLITS = ("train", "validation", "test")
+ORDERS = {
+    "count": "most frequent first",
+    "class": "in the order of the classes",
+    "score": "the lowest F1 first",
+}
+"""How the classes can be ordered, and how it is said; by a score only where there are any."""
 WIDEST = 160
 """Bars are not drawn wider than this."""
 
@@ -59,8 +66,8 @@ def styled(app: App[Any], lines: list[Pieces], indent: str = " ") -> list[Line]:
 class Chosen:
     """How the classes are shown: what the keys of the tab change."""
 
-    by_count: bool = True
-    """The most frequent first; else in the order of the classes."""
+    order: str = "count"
+    """One of `ORDERS`."""
     log: bool = False
 
 
@@ -70,7 +77,8 @@ class DataTab(LinesTab):
     NAME = "data"
     TITLE = "Data"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "order", "order", id="run.data.order", tooltip="The classes by their count, or in their order"),
+        Binding("o", "order", "order", id="run.data.order",
+                tooltip="The classes by their count, in their order, or those with the lowest F1 first"),
         Binding("L", "log", "log", id="run.data.log", tooltip="Logarithmic bars: rare classes beside frequent ones"),
         Binding("v", "samples", "samples", id="run.data.samples", tooltip="Rows of the data, by split and class"),
     ]  # fmt: skip
@@ -98,7 +106,9 @@ class DataTab(LinesTab):
 
     def action_order(self) -> None:
         """Order the classes otherwise."""
-        self._choose(replace(self.chosen, by_count=not self.chosen.by_count))
+        orders = [order for order in ORDERS if order != "score" or _scores(self.snapshot)]
+        at = orders.index(self.chosen.order) if self.chosen.order in orders else -1
+        self._choose(replace(self.chosen, order=orders[(at + 1) % len(orders)]))
 
     def action_log(self) -> None:
         """Draw the bars on the other scale."""
@@ -151,14 +161,17 @@ def _class_lines(
     counts, scores = class_counts(table), _scores(snapshot)
     look = Look(chosen.log, scores, ("recall", "F1") if scores else (), every=True, ascii_only=ascii_mode())
     words = "how often each character is to be predicted" if form_of(table) == "tokens" else "samples of each class"
-    words += ", most frequent first" if chosen.by_count else ", in the order of the classes"
+    order = chosen.order if scores or chosen.order != "score" else "count"
+    words += f", {ORDERS[order]}"
     words += "; logarithmic" if chosen.log else ""
     if scores and (key := snapshot.evaluation_key):
         epoch = numeric(snapshot.evaluation.table.get("epoch"))
         when = f"epoch {epochs(epoch)}" if epoch == epoch else f"step {key.step:,}"
         words += f"; recall and F1 on {safe(RENAMED.get(key.split, key.split))}, {when}"
-    bars = bars_of(counts, class_names(table), ordered=chosen.by_count)
-    title: list[Line] = [[], [(f" {fit(words, width)}", ink.muted)], []]
+    bars = bars_of(counts, class_names(table), ordered=order == "count")
+    if order == "score":
+        bars.sort(key=lambda bar: weakness(*scores.get(bar.label, (math.nan, math.nan))))
+    title: list[Line] = [[], *([(f" {line}", ink.muted)] for line in wrap(words, width, 3)), []]
     return title + styled(app, draw_bars(bars, width, splits=list(counts), look=look))
 
 
@@ -166,6 +179,11 @@ def _scores(snapshot: RunSnapshot) -> dict[str, tuple[float, float]]:
     """Recall and F1 of each class in the chosen evaluation."""
     rows = rows_of(snapshot.evaluation.table.get("per_class"))
     return {str(row.get("class", "")): (numeric(row.get("recall")), numeric(row.get("f1"))) for row in rows}
+
+
+def weakness(recall: float, f1: float) -> tuple[bool, float, float]:
+    """Orders classes: the lowest F1 first, of equal ones the lowest recall; those without a score last."""
+    return f1 != f1, 0.0 if f1 != f1 else f1, 0.0 if recall != recall else recall
 
 
 def _prefixes(snapshot: RunSnapshot) -> list[str]:

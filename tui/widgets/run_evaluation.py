@@ -22,7 +22,7 @@ from tui.text import dash, pad, safe
 from tui.text import number as shown
 from tui.theme import Inks, ascii_mode, inks
 from tui.widgets.lines_pane import LinesPane
-from tui.widgets.run_data import styled
+from tui.widgets.run_data import styled, weakness
 from tui.widgets.run_samples import generated_lines, sample_lines
 from tui.widgets.run_tab import RunTab, notice
 from tui.widgets.run_words import epochs, spread
@@ -156,6 +156,13 @@ class EvaluationTab(RunTab):
             "m", "matrix", "matrix", id="run.evaluation.matrix", tooltip="The confusion matrix up close, and pairs"
         ),
         Binding("v", "samples", "samples", id="run.evaluation.samples", tooltip="Samples, mistakes first, over epochs"),
+        Binding(
+            "o",
+            "order",
+            "order",
+            id="run.evaluation.order",
+            tooltip="The classes with the lowest F1 first, or in their order",
+        ),
         Binding("p", "pane", "other pane", id="run.evaluation.pane", tooltip="Scroll the other pane"),
     ]
     DEFAULT_CSS = """
@@ -169,6 +176,8 @@ class EvaluationTab(RunTab):
         super().__init__()
         self.chosen: EvaluationKey | None = None
         """None follows the newest."""
+        self.weakest = False
+        """Whether the classes with the lowest F1 come first; else they are in their order."""
         self._shown: object = None
 
     def compose(self) -> ComposeResult:
@@ -216,10 +225,13 @@ class EvaluationTab(RunTab):
     def _draw(self, snapshot: RunSnapshot) -> None:
         beside = self.has_class("-beside")
         app = self.app
-        self.matrix.show(lambda width, ink: matrix_lines(app, snapshot, width, ink, alone=not beside), top=False)
+        weakest = self.weakest
+        self.matrix.show(
+            lambda width, ink: matrix_lines(app, snapshot, width, ink, alone=not beside, weakest=weakest), top=False
+        )
         self.matrix.styles.width = self._matrix_width(snapshot) if beside else "1fr"
         if beside:
-            self.scores.show(lambda width, ink: score_lines(snapshot, width, ink), top=False)
+            self.scores.show(lambda width, ink: score_lines(snapshot, width, ink, weakest=weakest), top=False)
 
     def _matrix_width(self, snapshot: RunSnapshot) -> int:
         """What the matrix takes, so that the scores stand close to it."""
@@ -235,6 +247,8 @@ class EvaluationTab(RunTab):
             return len(self.snapshot.evaluations) > 1
         if action == "split":
             return of_next_split(self.snapshot) is not None
+        if action == "order":
+            return len(rows_of(self.snapshot.evaluation.table.get("per_class"))) > 1
         if action == "matrix":
             return bool(self.snapshot.evaluation.table.get("confusion"))
         if action == "samples":
@@ -265,6 +279,11 @@ class EvaluationTab(RunTab):
             self.chosen = found
             self.run_screen.want(self.wants())
 
+    def action_order(self) -> None:
+        """The classes otherwise."""
+        self.weakest = not self.weakest
+        self._draw(self.snapshot)
+
     def action_matrix(self) -> None:
         """The confusion matrix on a screen of its own."""
         from tui.screens.matrix import MatrixScreen
@@ -282,7 +301,9 @@ class EvaluationTab(RunTab):
         (self.matrix if self.scores.has_focus else self.scores).focus()
 
 
-def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *, alone: bool) -> list[Line]:
+def matrix_lines(
+    app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *, alone: bool, weakest: bool = False
+) -> list[Line]:
     """The confusion matrix; without room beside it, the scores below."""
     document = snapshot.evaluation
     if snapshot.evaluation_key is None:
@@ -304,16 +325,22 @@ def matrix_lines(app: App[Any], snapshot: RunSnapshot, width: int, ink: Inks, *,
             f"{snapshot.evaluation_key.name}: its confusion matrix is not as it should be", width, ink, bad=True
         )
     if alone:
-        lines += score_lines(snapshot, width, ink)
+        lines += score_lines(snapshot, width, ink, weakest=weakest)
     return lines
 
 
-def score_lines(snapshot: RunSnapshot, width: int, ink: Inks) -> list[Line]:
-    """Precision, recall, F1 and support of each class; text the model wrote; then answers to single samples."""
+def score_lines(snapshot: RunSnapshot, width: int, ink: Inks, *, weakest: bool = False) -> list[Line]:
+    """Precision, recall, F1 and support of each class; text the model wrote; then answers to single samples.
+
+    Args:
+        weakest: the classes with the lowest F1 come first.
+    """
     if snapshot.evaluation_key is None or snapshot.evaluation.problem:
         return []
     table = snapshot.evaluation.table
     rows = rows_of(table.get("per_class"))
+    if weakest:
+        rows.sort(key=lambda row: weakness(number(row.get("recall")), number(row.get("f1"))))
     width = min(width, WIDEST if rows or table.get("confusion") else WIDEST_TEXT)
     lines: list[Line] = []
     if rows:

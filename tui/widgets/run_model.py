@@ -13,7 +13,7 @@ from textual.widget import Widget
 from tui.data_words import whole
 from tui.layer_tree import Node, build_tree, holders, lines_of
 from tui.run_store import RunSnapshot
-from tui.text import dash, fit, safe, size
+from tui.text import dash, fit, percent, safe, size
 from tui.theme import Inks, bar, inks, symbol
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.line_list import LineList
@@ -59,7 +59,7 @@ class LayerTree(LineList[Node]):
             "type": (_type(item), ink.muted),
             "shape": (item.shape, plain),
             "parameters": ("reused" if item.reused else count, plain),
-            "share": (f"{100 * item.share:.1f} %" if item.parameters else "", ink.muted),
+            "share": (_share(item.share) if item.parameters else "", ink.muted),
             "bar": (bar(item.share, wide) if item.parameters else "", ink.muted if item.children else ink.bar),
         }
         return draw_row(arranged, cells, ink.text)
@@ -67,6 +67,11 @@ class LayerTree(LineList[Node]):
     def _indented(self, item: Node) -> str:
         mark = "" if not item.children else symbol("closed" if self.version(item) else "open")
         return f"{'  ' * min(item.depth, 12)}{mark or ' '} {item.name}"
+
+
+def _share(share: float) -> str:
+    """A layer's share of the parameters; what is little is not said to be nothing."""
+    return percent(share) if share >= 0.0005 else "<0.1 %"
 
 
 def _type(item: Node) -> str:

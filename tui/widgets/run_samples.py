@@ -13,6 +13,7 @@ from engine.jsonio import number
 from tui.data_words import rows_of
 from tui.text import dash, ellipsis_mark, fit, pad, safe
 from tui.text import number as shown
+from tui.text_marks import Marked, compared, mistakes
 from tui.theme import Inks, ascii_mode, bar, symbol
 from tui.widgets.table import Line
 
@@ -23,8 +24,6 @@ LABEL = 11
 """Cells of what stands before texts below each other."""
 MOST_BAR = 16
 Sample = dict[str, Any]
-Marked = list[tuple[str, bool]]
-"""A text in pieces, each with whether it is wrong."""
 
 
 def sample_lines(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
@@ -35,7 +34,7 @@ def sample_lines(table: dict[str, Any], width: int, ink: Inks) -> list[Line]:
     if any("error" in sample for sample in samples):
         lines = _quantities(samples, table, width, ink)
     elif table.get("confusion") or any("probability" in sample for sample in samples):
-        lines = _classes(sorted(samples, key=_is_right), width, ink)
+        lines = _classes(sorted(samples, key=_surest_mistakes), width, ink)
     else:
         lines = _texts(sorted(samples, key=_mistakes, reverse=True), width, ink)
     if any(sample.get("image") for sample in samples):
@@ -84,17 +83,22 @@ def _breaks(text: str, width: int) -> Iterable[tuple[int, int]]:
 
 
 def _name(sample: Sample) -> str:
-    """What was asked: a text, else the image's name, else the row."""
+    """What was asked: a text, else the row."""
     if sample.get("input") is not None:
         return safe(sample["input"])
-    if sample.get("image"):
-        return safe(str(sample["image"]).rpartition("/")[2])
-    return f"row {safe(sample.get('row', ''))}"
+    row = sample.get("row", "")
+    return f"row {row:,}" if isinstance(row, int) else f"row {safe(row)}"
 
 
 def _is_right(sample: Sample) -> bool:
-    """Wrong answers come first."""
     return bool(sample.get("true") == sample.get("predicted"))
+
+
+def _surest_mistakes(sample: Sample) -> tuple[bool, float]:
+    """Wrong answers come first, the surest of them before all; of those that are right the least sure."""
+    right, probability = _is_right(sample), number(sample.get("probability"))
+    sure = probability if math.isfinite(probability) else 0.0
+    return right, sure if right else -sure
 
 
 def _classes(samples: Sequence[Sample], width: int, ink: Inks) -> list[Line]:
@@ -133,8 +137,7 @@ def _mistakes(sample: Sample) -> float:
     stated = number(sample.get("errors"))
     if math.isfinite(stated):
         return stated
-    true, predicted = _pair(sample)
-    return sum(a != b for a, b in zip(true, predicted, strict=False)) + abs(len(true) - len(predicted))
+    return mistakes(*_pair(sample), aligned=True)
 
 
 def _pair(sample: Sample) -> tuple[str, str]:
@@ -144,7 +147,7 @@ def _pair(sample: Sample) -> tuple[str, str]:
 def _texts(samples: Sequence[Sample], width: int, ink: Inks) -> list[Line]:
     """True and predicted texts side by side where all of them fit, else below each other."""
     names = [_name(sample) for sample in samples]
-    longest = max(9, *(cell_len(_visible(text)) for sample in samples for text in _pair(sample)))
+    longest = max(9, *(cell_len(visible(text)) for sample in samples for text in _pair(sample)))
     room = max(6, *map(cell_len, names))
     if 3 + room + 2 * (longest + 2) + 8 <= width:
         return _beside(samples, names, room, longest, ink)
@@ -155,13 +158,13 @@ def _beside(samples: Sequence[Sample], names: Sequence[str], room: int, longest:
     title = f"   {pad('sample', room)}  {pad('true', longest)}  {pad('predicted', longest)}  {'errors':>6}"
     lines: list[Line] = [[(title, ink.muted)]]
     for sample, name in zip(samples, names, strict=True):
-        true, predicted = _compared(*_pair(sample), aligned="errors" not in sample)
+        true, predicted = compared(*_pair(sample), aligned="errors" not in sample)
         lines.append(
             [
                 _mark(not _mistakes(sample), ink),
                 (f"{pad(name, room)}  ", ink.text),
-                *_inked(true, longest + 2, ink.muted, _wrong(ink.warning)),
-                *_inked(predicted, longest + 2, ink.text, _wrong(ink.bad)),
+                *_inked(true, longest + 2, ink.muted, wrong_style(ink.warning)),
+                *_inked(predicted, longest + 2, ink.text, wrong_style(ink.bad)),
                 (f"{_mistakes(sample):>6,.0f}", ink.muted),
             ]
         )
@@ -173,16 +176,16 @@ def _below(samples: Sequence[Sample], width: int, ink: Inks) -> list[Line]:
     room = max(8, width - 4 - LABEL)
     for position, sample in enumerate(samples):
         pair = _pair(sample)
-        true, predicted = _compared(*pair, aligned="errors" not in sample)
+        true, predicted = compared(*pair, aligned="errors" not in sample)
         count = _mistakes(sample)
         said = f"{count:,.0f} of {len(pair[0]):,} characters wrong" if count else "no error"
         name = "" if sample.get("input") is not None else f"{_name(sample)}   "
         lines += [[]] if position else []
         lines.append([_mark(not count, ink), (fit(name + said, width - 4), ink.muted)])
         if sample.get("input") is not None:
-            lines.append([_label("input", ink), (fit(_visible(str(sample["input"])), room), ink.muted)])
-        lines.append([_label("true", ink), *_inked(true, room, ink.text, _wrong(ink.warning))])
-        lines.append([_label("predicted", ink), *_inked(predicted, room, ink.text, _wrong(ink.bad))])
+            lines.append([_label("input", ink), (fit(visible(str(sample["input"])), room), ink.muted)])
+        lines.append([_label("true", ink), *_inked(true, room, ink.text, wrong_style(ink.warning))])
+        lines.append([_label("predicted", ink), *_inked(predicted, room, ink.text, wrong_style(ink.bad))])
     return lines
 
 
@@ -190,46 +193,14 @@ def _label(text: str, ink: Inks) -> tuple[str, Style]:
     return f"   {pad(text, LABEL)}", ink.muted
 
 
-def _wrong(style: Style) -> Style:
+def wrong_style(style: Style) -> Style:
     """Wrong characters are underlined, so that they are told without colours too."""
     return style + Style(underline=True)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """A text's beginning, ends of lines seen."""
     return safe(text[:MOST_TEXT].replace("\n", " " if ascii_mode() else "↵"))
-
-
-def _compared(true: str, predicted: str, *, aligned: bool) -> tuple[Marked, Marked]:
-    """Both texts in pieces: what of the truth was missed, what of the answer is wrong.
-
-    Args:
-        aligned: the characters stand for the same places, as those that come next in a text: the answer alone is
-            marked.
-    """
-    if aligned and len(true) == len(predicted):
-        wrong = [a != b for a, b in zip(true, predicted, strict=True)]
-        return [(true, False)], _joined(predicted, wrong)
-    from rapidfuzz.distance import Levenshtein
-
-    missed, wrong = [False] * len(true), [False] * len(predicted)
-    for edit in Levenshtein.editops(true, predicted):
-        if edit.tag != "insert":
-            missed[edit.src_pos] = True
-        if edit.tag != "delete":
-            wrong[edit.dest_pos] = True
-    return _joined(true, missed), _joined(predicted, wrong)
-
-
-def _joined(text: str, marks: Sequence[bool]) -> Marked:
-    """Neighbours of the same kind in one piece."""
-    pieces: Marked = []
-    for character, mark in zip(text, marks, strict=True):
-        if pieces and pieces[-1][1] == mark:
-            pieces[-1] = (pieces[-1][0] + character, mark)
-        else:
-            pieces.append((character, mark))
-    return pieces
 
 
 def _inked(pieces: Marked, width: int, plain: Style, wrong: Style) -> Line:
@@ -237,7 +208,7 @@ def _inked(pieces: Marked, width: int, plain: Style, wrong: Style) -> Line:
     line: Line = []
     left = width
     for text, mark in pieces:
-        text = _visible(text)
+        text = visible(text)
         cells = cell_len(text)
         style = wrong if mark else plain
         if cells > left:

@@ -9,32 +9,42 @@ from typing import ClassVar
 
 import msgspec
 from rich.cells import cell_len
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
 from textual.message import Message
+from textual.widget import Widget
 
 from engine.answers import History
-from tui.samples import Filter, Sample, apply, course
-from tui.text import dash, pad, safe, wrap
+from tui.samples import MOST_TEXT, Filter, Sample, apply, course, steps_of
+from tui.text import dash, number, pad, safe, wrap
+from tui.text_marks import Marked, compared, mistakes
 from tui.theme import Inks, symbol
+from tui.widgets.album import Album
 from tui.widgets.filter_bar import FilterBar
 from tui.widgets.image_view import SHARE, ImageView
 from tui.widgets.line_list import LineList
 from tui.widgets.lines_pane import LinesPane
+from tui.widgets.run_samples import visible, wrong_style
 from tui.widgets.run_words import epochs
 from tui.widgets.table import Column, Line, arrange, draw_row
 
 MOST_EPOCHS = 2_000
 """Epochs listed for one sample."""
+MOST_LINES = 40
+"""Lines of a text beside the one it should be."""
 MOST_NAME = 40
+ROOMY = 100
+"""From this width on the sample is shown large beside the album."""
 LARGE = 0.85
 """How much of the height an image may take where the sample is shown large."""
 ROW = Column("name", "sample", 8)
 TRUE = Column("true", "true", 6)
 PREDICTED = Column("predicted", "predicted", 9, rank=1)
 SURE = Column("sure", "sure", 6, right=True, rank=2)
+ERRORS = Column("errors", "errors", 8, right=True, rank=1)
 COURSE = Column("course", "over the epochs", 15, 40, rank=3)
 
 
@@ -44,6 +54,8 @@ class SampleList(LineList[Sample]):
     def __init__(self) -> None:
         super().__init__(id="samples")
         self.histories: dict[int, History] = {}
+        self.steps: tuple[int, ...] = ()
+        """What the columns of the courses stand for."""
         self.columns: tuple[Column, ...] = (ROW, TRUE)
 
     def draw_title(self, width: int, ink: Inks) -> Line:
@@ -63,7 +75,8 @@ class SampleList(LineList[Sample]):
             "true": (safe(item.true[:200]), ink.muted),
             "predicted": (safe((item.predicted or "")[:200]), ink.bad if item.right is False else ink.text),
             "sure": (sure, ink.muted),
-            "course": (course(self.histories.get(item.row), wide), ink.accent),
+            "errors": (_errors(item), ink.muted),
+            "course": (course(self.histories.get(item.row), wide, self.steps, sample=item), ink.accent),
         }
         return [(f"{mark} ", style), *draw_row(arranged, cells, ink.text)]
 
@@ -71,6 +84,8 @@ class SampleList(LineList[Sample]):
 class SampleBrowser(Container):
     """List, preview and filter."""
 
+    TITLE = "Samples"
+    """Of its keys, in the help."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "filter", id="samples.filter",
                 tooltip="Show samples of a class, or with these words: wrong, right, true:CLASS, predicted:CLASS"),
@@ -78,7 +93,10 @@ class SampleBrowser(Container):
         Binding("full_stop", "turn(1)", "next class", id="samples.next", tooltip="Samples of the next class"),
         Binding("comma", "turn(-1)", "class before", show=False, id="samples.before",
                 tooltip="Samples of the class before"),
-        Binding("i", "large", "larger", show=False, id="samples.large", tooltip="The sample larger, or the list again"),
+        Binding("p", "album", "album", id="samples.album",
+                tooltip="An album: a grid of small pictures; again for the list"),
+        Binding("i", "large", "larger", id="samples.large",
+                tooltip="The sample larger, or the list again; in the album larger pictures"),
         Binding("a", "all", "all", show=False, id="samples.all", tooltip="Drop the filter: all samples"),
         Binding("enter,tab", "pane", "other pane", show=False, id="samples.pane", tooltip="Scroll the sample"),
     ]  # fmt: skip
@@ -93,6 +111,10 @@ class SampleBrowser(Container):
     SampleBrowser.-small #preview { display: none; }
     SampleBrowser.-large #samples { width: 26; }
     SampleBrowser.-large #preview { width: 1fr; display: block; }
+    SampleBrowser Album { display: none; width: 3fr; background: $background; }
+    SampleBrowser.-album Album { display: block; }
+    SampleBrowser.-album #samples { display: none; }
+    SampleBrowser.-album.-close #preview { display: none; }
     """
 
     @dataclass
@@ -116,20 +138,32 @@ class SampleBrowser(Container):
         self._empty = ""
         self._answered = False
         """Whether anything was answered to the samples."""
+        self._kept: int | None = None
+        """The row that the cursor was on last."""
+        self._pictured = False
+        """Whether any of them has an image."""
 
     def compose(self) -> ComposeResult:
         """The filter above, the list at the left, the sample at the right."""
         self.bar = FilterBar("a class, wrong, right, true:CLASS, predicted:CLASS, or words of the input")
         self.listing, self.image, self.text = SampleList(), ImageView(), LinesPane(id="sample-text")
+        self.album = Album(id="album")
         yield self.bar
         with Horizontal():
             yield self.listing
+            yield self.album
             with Vertical(id="preview"):
                 yield self.image
                 yield self.text
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 60, "-small")
+        self.set_class(self.size.width < ROOMY, "-close")
+
+    @property
+    def main(self) -> Widget:
+        """What the samples are chosen in: the list, or the album."""
+        return self.album if self.has_class("-album") else self.listing
 
     # what is shown
 
@@ -149,6 +183,8 @@ class SampleBrowser(Container):
         self.samples, self._empty = samples, self._empty if empty is None else empty
         if histories is not None:
             self.histories = self.listing.histories = histories
+            self.listing.steps = steps_of(histories)
+        self._pictured = any(sample.image is not None for sample in samples)
         answered = self._answered = any(sample.predicted is not None for sample in samples)
         columns = self._columns(samples, answered=answered)
         if columns != self.listing.columns or histories is not None:
@@ -166,14 +202,26 @@ class SampleBrowser(Container):
             msgspec.structs.replace(c, width=max(c.width, min(label, 14)), most=label) for c in (TRUE, PREDICTED)
         )
         sure = (SURE,) if any(math.isfinite(sample.probability) for sample in samples) else ()
-        return (name, true, *((predicted, *sure) if answered else ()), *((COURSE,) if self.histories else ()))
+        errors = (ERRORS,) if any(math.isfinite(sample.errors) for sample in samples) else ()
+        beside = (predicted, *sure, *errors) if answered else ()
+        return (name, true, *beside, *((COURSE,) if self.histories else ()))
 
     def _fill(self) -> None:
         kept, shown = self.listing.current, apply(self.samples, self.wanted)
-        at = next((i for i, sample in enumerate(shown) if kept is not None and sample.row == kept.row), 0)
+        self._kept = self._kept if kept is None else kept.row  # none is there while others are read
+        at = next((i for i, sample in enumerate(shown) if sample.row == self._kept), 0)
         self.listing.empty = self._none_lines()
         self.listing.set_items(shown, at)
+        self._fill_album()
         self._preview()
+
+    def _fill_album(self) -> None:
+        """The album holds what the list holds; where no sample has an image there is none."""
+        if self.samples and not self._pictured:
+            self._leave_album()
+        if self.has_class("-album"):
+            self.album.empty = self.listing.empty
+            self.album.show(self.listing.items, self.listing.cursor)
 
     def _none_lines(self) -> list[Line]:
         from tui.theme import inks
@@ -201,6 +249,11 @@ class SampleBrowser(Container):
         if self.listing.cursor >= self.shown - 20:
             self.post_message(self.NearEnd())
 
+    @on(Album.Moved)
+    def _album_moved(self, message: Album.Moved) -> None:
+        message.stop()
+        self.listing.move_to(message.index)
+
     @on(LineList.Chosen)
     def _chosen(self, message: LineList.Chosen) -> None:
         message.stop()
@@ -216,7 +269,9 @@ class SampleBrowser(Container):
             self.post_message(self.Filtered(wanted))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """There must be answers to be wrong, and classes to turn to."""
+        """There must be answers to be wrong, classes to turn to, and images for an album."""
+        if action == "album":
+            return self._pictured or self.has_class("-album")
         if action == "wrong":
             return self._answered or self.wanted.wrong
         return bool(self.names) if action == "turn" else True
@@ -234,7 +289,7 @@ class SampleBrowser(Container):
     def _filter_closed(self, message: FilterBar.Closed) -> None:
         """A whole class name that was typed becomes the class: of a data set's rows all of it is then listed."""
         message.stop()
-        self.listing.focus()
+        self.main.focus()
         name = next((c for c in self.names if c.casefold() == message.text.strip().casefold() and c), None)
         if name is not None:
             self.bar.clear()
@@ -260,14 +315,44 @@ class SampleBrowser(Container):
         self.bar.clear()
         self.want(Filter())
 
+    def action_album(self) -> None:
+        """The samples as a grid of pictures, or as a list again."""
+        if self.has_class("-album"):
+            self._leave_album()
+            self.listing.focus()
+            return
+        self.remove_class("-large")
+        self.image.share = SHARE
+        self.add_class("-album")
+        if self.has_class("-close"):
+            self.image.leave()
+        self._fill_album()
+        self.album.focus()
+
+    def _leave_album(self) -> None:
+        if self.has_class("-album"):
+            self.remove_class("-album")
+            if self.album.has_focus:
+                self.listing.focus()
+
     def action_large(self) -> None:
-        """More room for the sample, less for the list."""
+        """More room for the sample, less for the list; in the album, larger pictures."""
+        if self.has_class("-album"):
+            self.album.resize_pictures()
+            return
         self.toggle_class("-large")
         self.image.share = LARGE if self.has_class("-large") else SHARE
 
     def action_pane(self) -> None:
         """Give the keys to the text, or back to the list."""
-        (self.listing if self.text.has_focus else self.text).focus()
+        (self.main if self.text.has_focus else self.text).focus()
+
+
+def _errors(sample: Sample) -> str:
+    """How wrong a text is, in characters, or a quantity."""
+    if not math.isfinite(sample.errors):
+        return ""
+    return f"{sample.errors:,.0f}" if not sample.near else number(sample.errors, 3)
 
 
 def _longest(texts: Iterable[str]) -> int:
@@ -281,15 +366,18 @@ def preview(sample: Sample | None, history: History | None) -> Callable[[int, In
         if sample is None:
             return []
         lines: list[Line] = [[(f"row {sample.row:,}", ink.muted)]]
-        lines += _labelled("true", sample.true, width, ink, ink.text)
-        if sample.predicted is not None:
+        if sample.text and sample.predicted is not None:
+            lines += _text_answer(sample, width, ink)
+        else:
+            lines += _labelled("true", sample.true, width, ink, ink.text)
+        if sample.predicted is not None and not sample.text:
             style = ink.bad if sample.right is False else ink.good if sample.right else ink.text
             lines += _labelled("predicted", sample.predicted, width, ink, style)
         if math.isfinite(sample.probability):
             lines += _labelled("sure", f"{100 * sample.probability:.1f} %", width, ink, ink.text)
         if sample.input is not None:
             lines += [[], *([(row, ink.text)] for row in _text_lines(sample.input, width))]
-        return lines + _history_lines(history, width, ink)
+        return lines + _history_lines(history, sample, width, ink)
 
     return build
 
@@ -302,6 +390,38 @@ def _labelled(label: str, text: str, width: int, ink: Inks, style: object) -> li
     ]
 
 
+def _text_answer(sample: Sample, width: int, ink: Inks) -> list[Line]:
+    """What a text should be and what it was taken for, the wrong characters of both marked, and how many they are."""
+    true, given = sample.true[:MOST_TEXT], (sample.predicted or "")[:MOST_TEXT]
+    missed, wrong = compared(true, given, aligned=sample.aligned)
+    lines = _marked("true", missed, width, ink.text, wrong_style(ink.warning), ink)
+    lines += _marked("predicted", wrong, width, ink.text, wrong_style(ink.bad), ink)
+    said = f"{sample.errors:,.0f} of {len(true):,} characters" if sample.errors else "none"
+    return [*lines, [(pad("wrong", 11), ink.muted), (said, ink.bad if sample.errors else ink.good)]]
+
+
+def _marked(label: str, pieces: Marked, width: int, plain: Style, wrong: Style, ink: Inks) -> list[Line]:
+    """A text in pieces, broken where the width ends."""
+    room, left = max(4, width - 12), 0
+    lines: list[Line] = []
+    for text, mark in pieces:
+        for character in visible(text):
+            cells = cell_len(character)
+            if cells > left:
+                if len(lines) == MOST_LINES:
+                    return lines
+                lines.append([(pad("" if lines else label, 11), ink.muted)])
+                left = room
+            style = wrong if mark else plain
+            last, known = lines[-1][-1]
+            if len(lines[-1]) > 1 and known == style:
+                lines[-1][-1] = (last + character, style)
+            else:
+                lines[-1].append((character, style))
+            left -= cells
+    return lines or [[(pad(label, 11), ink.muted), (dash()[0], ink.muted)]]
+
+
 def _text_lines(text: str, width: int) -> list[str]:
     """A text as it was written: its own lines, each broken at the width."""
     lines: list[str] = []
@@ -310,7 +430,7 @@ def _text_lines(text: str, width: int) -> list[str]:
     return lines
 
 
-def _history_lines(history: History | None, width: int, ink: Inks) -> list[Line]:
+def _history_lines(history: History | None, sample: Sample, width: int, ink: Inks) -> list[Line]:
     """What was answered at each evaluated epoch, and since when it is right."""
     if history is None or len(history.answers) < 2:
         return []
@@ -318,11 +438,17 @@ def _history_lines(history: History | None, width: int, ink: Inks) -> list[Line]
     words = f"right since epoch {epochs(since.epoch)}" if since else "wrong at the end"
     changes = history.flips
     many = f"changed {changes} {'time' if changes == 1 else 'times'}" if changes else "never changed"
-    lines: list[Line] = [[], [(words, ink.good if since else ink.bad)], [(many, ink.muted)]]
-    lines.append([(f"{'epoch':>8}  {pad('predicted', max(9, width - 20))}{'sure':>7}", ink.muted)])
+    lines: list[Line] = [[], [(words, ink.good if since else ink.bad)]]
+    lines += [] if sample.text else [[(many, ink.muted)]]
+    lines.append(
+        [(f"{'epoch':>8}  {pad('predicted', max(9, width - 20))}{'wrong' if sample.text else 'sure':>7}", ink.muted)]
+    )
     for answer in history.answers[-MOST_EPOCHS:]:
         mark, style = (symbol("finished"), ink.good) if answer.right else (symbol("failed"), ink.bad)
         sure = f"{100 * answer.probability:.0f} %" if math.isfinite(answer.probability) else ""
+        if sample.text:
+            pair = history.true[:MOST_TEXT], answer.predicted[:MOST_TEXT]
+            sure = f"{mistakes(*pair, aligned=sample.aligned):,}"
         lines.append(
             [
                 (f"{epochs(answer.epoch):>6}", ink.muted),

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import torch
 
-from engine import checkpoint
+from engine import checkpoint, provenance
 from engine.checkpoint import Loaded
 from engine.checkpoints import list_checkpoints, parse_reference, set_link, sweep_leftovers
 from engine.errors import RunError, SettingsError
@@ -53,6 +53,20 @@ def begin(session: Session) -> None:
         _tell_spent_schedule(session)
     else:
         append_event(session.paths, "started", device=str(session.parts.device), seed=session.settings.seed)
+    _tell_changed_code(session)
+
+
+def _tell_changed_code(session: Session) -> None:
+    """A module that was edited after the launch, in a queue or before a resume, is not the one that is recorded."""
+    info = session.info
+    changed = provenance.changed_code(info.code, info.settings, Path(info.folder or ".")) if info.code else []
+    if changed:
+        _warn(session, f"{', '.join(changed)}: edited since the launch; what trains is not the code that is recorded")
+
+
+def _warn(session: Session, message: str) -> None:
+    append_event(session.paths, "warning", message=message, step=session.loop.step)
+    print(f"! {message}", flush=True)
 
 
 def _tell_spent_schedule(session: Session) -> None:
@@ -67,8 +81,7 @@ def _tell_spent_schedule(session: Session) -> None:
         f"the learning rate stays at {learning_rate(session.optimizer):.3g}: the schedule was fitted to "
         f"{schedule.units:,} {schedule.interval}s and is over; a new run with init_from has one of its own"
     )
-    append_event(session.paths, "warning", message=message, step=session.loop.step)
-    print(f"! {message}", flush=True)
+    _warn(session, message)
 
 
 def _cut(session: Session) -> None:

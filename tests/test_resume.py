@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.jsonio import read_json, write_json
+from engine.provenance import code_files
 from engine.records import RunPaths
 from tests.helpers import wait_until
 from tests.worker_runs import (
@@ -131,6 +132,21 @@ def test_a_schedule_fitted_to_the_run_stays_at_its_end(tmp_path: Path) -> None:
     run_worker(paths)
     rates = dict(curves(paths)["lr"])
     assert len({rates[step] for step in rates if step > 36}) == 1
+
+
+def test_own_code_that_was_edited_since_the_launch_is_told_of(tmp_path: Path) -> None:
+    module = tmp_path / "net.py"
+    module.write_text("from torch import nn\ndef build(spec):\n    return nn.Linear(64, 10)\n")
+    paths = make_run(tmp_path, model={"name": "net:build"})
+    info = read_json(paths.run)
+    write_json(paths.run, info | {"code": code_files(info["settings"], tmp_path)})
+    run_worker(paths)
+    assert events(paths, "warning") == []
+    module.write_text(module.read_text() + "# another line\n")
+    write_json(paths.control / "limits.json", {"train.epochs": 4})
+    run_worker(paths)
+    (warning,) = events(paths, "warning")
+    assert "net.py: edited since the launch" in warning["message"]
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from engine import data_folder, download
 from engine.data import cifar100, mnist, names
 from engine.download import fetch
 from engine.errors import DataError
-from tests.test_data import small_cifar100
+from tests.test_cifar100 import small_cifar100
 
 BODY = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(BODY).hexdigest()

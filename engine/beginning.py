@@ -50,9 +50,10 @@ def begin(session: Session) -> None:
         source = own.folder.name if own is not None else session.info.parent or "the start"
         append_event(session.paths, "resumed", step=session.loop.step, epoch=session.epochs_done, **{"from": source})
         print(f"going on from {source}, step {session.loop.step:,}", flush=True)
-        _tell_spent_schedule(session)
     else:
         append_event(session.paths, "started", device=str(session.parts.device), seed=session.settings.seed)
+    if session.loop.step:
+        _tell_short_schedule(session)
     _tell_changed_code(session)
 
 
@@ -64,24 +65,20 @@ def _tell_changed_code(session: Session) -> None:
         _warn(session, f"{', '.join(changed)}: edited since the launch; what trains is not the code that is recorded")
 
 
-def _warn(session: Session, message: str) -> None:
-    append_event(session.paths, "warning", message=message, step=session.loop.step)
-    print(f"! {message}", flush=True)
-
-
-def _tell_spent_schedule(session: Session) -> None:
-    """A schedule fitted to a run's length is over when the run goes on for longer: the rate stays where it ended."""
-    schedule = session.schedule
+def _tell_short_schedule(session: Session) -> None:
+    """A schedule fitted to a length is over before the end of a run that goes on for longer: the rate stays."""
+    schedule, end = session.schedule, session.limits.steps
     if schedule is None or schedule.units is None:
         return
-    done = session.loop.step if schedule.interval == "step" else session.epochs_done
-    if done < schedule.units:
-        return
-    message = (
-        f"the learning rate stays at {learning_rate(session.optimizer):.3g}: the schedule was fitted to "
-        f"{schedule.units:,} {schedule.interval}s and is over; a new run with init_from has one of its own"
-    )
-    _warn(session, message)
+    fitted = schedule.units * (1 if schedule.interval == "step" else session.steps_per_epoch)
+    length = f"the schedule was fitted to {schedule.units:,} {schedule.interval}s"
+    own = "a new run with init_from has one of its own"
+    if session.loop.step >= fitted:
+        rate = learning_rate(session.optimizer)
+        _warn(session, f"the learning rate stays at {rate:.3g}: {length} and is over; {own}")
+    elif end is None or end > fitted:
+        at = f"{schedule.interval} {schedule.units:,}"
+        _warn(session, f"from {at} on the learning rate stays as it is then: {length}; {own}")
 
 
 def _cut(session: Session) -> None:
@@ -230,5 +227,5 @@ def _take_fitting(session: Session, file: Path) -> None:
 
 
 def _warn(session: Session, message: str) -> None:
-    append_event(session.paths, "warning", message=message)
+    append_event(session.paths, "warning", message=message, step=session.loop.step)
     print(f"warning: {message}", flush=True)

@@ -13,6 +13,8 @@ from engine.text import printable
 
 _RISES = 3
 """Evaluations in a row whose loss rises while the train loss falls."""
+_RISE = 0.01
+"""By so much of itself, at the least, the loss has risen over them."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def overfitting(loop: LoopState, prefix: str, metrics: dict[str, float], train_l
         memory[f"{prefix}/rose-from"] = before
     if _count(loop, f"{prefix}/rises", happens) < _RISES:
         return None
+    if metrics["loss"] < memory[f"{prefix}/rose-from"] * (1 + _RISE):
+        return None  # it may be noise
     message = (
         f"overfitting: {prefix}/loss rose from {memory[f'{prefix}/rose-from']:.4g} to {metrics['loss']:.4g}"
         f" over {_RISES} evaluations while train/loss fell to {train_loss:.4g}"

@@ -135,6 +135,19 @@ def test_a_schedule_fitted_to_the_run_stays_at_its_end(tmp_path: Path) -> None:
     assert len({rates[step] for step in rates if step > 36}) == 1
 
 
+def test_a_schedule_that_ends_before_the_run_is_told_of_at_its_beginning(tmp_path: Path) -> None:
+    whole = train(tmp_path, scheduler={"name": "OneCycleLR", "max_lr": 0.1, "total_steps": "auto"})
+    assert events(whole, "warning") == []
+    paths = train(
+        tmp_path,
+        parent=f"{whole.id}:step-00000012",
+        scheduler={"name": "OneCycleLR", "max_lr": 0.1, "total_steps": "auto"},
+        train={"epochs": 5},
+    )
+    (warning,) = events(paths, "warning")
+    assert "from step 36 on the learning rate stays as it is then" in warning["message"]
+
+
 def test_own_code_that_was_edited_since_the_launch_is_told_of(tmp_path: Path) -> None:
     module = tmp_path / "net.py"
     module.write_text("from torch import nn\ndef build(spec):\n    return nn.Linear(64, 10)\n")

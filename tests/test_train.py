@@ -222,6 +222,12 @@ def test_overfitting_is_found_after_three_rises_and_told_once() -> None:
     assert "val/loss rose from 0.6 to 0.9" in told[0][1]
 
 
+def test_a_loss_that_hardly_rises_is_no_overfitting() -> None:
+    loop, task = LoopState(), two_classes()
+    for number, loss in enumerate([1.0, 0.5, 0.501, 0.502, 0.504]):
+        assert not task.findings(loop, "val", evaluation(loss, [[9, 1], [1, 9]]), 1.0 / (number + 1))
+
+
 def test_chance_is_found() -> None:
     loop, task = LoopState(), two_classes()
     found = [task.findings(loop, "val", evaluation(0.7, [[5, 5], [5, 5]], 0.5), None) for _ in range(3)]

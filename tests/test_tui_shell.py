@@ -220,6 +220,15 @@ async def test_settings_are_completed_checked_and_taken(world: Path) -> None:
         assert pilot.app.screen.command_text.endswith("train digits-mlp")
 
 
+async def test_what_is_typed_beside_the_setting_line_is_a_change(world: Path) -> None:
+    async with opened(world) as pilot:
+        await pilot.press("enter")
+        await seen(pilot, "Launch digits-mlp", "free")
+        await pilot.press(*"optimizer.lr=0.5", "enter")
+        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5", "⏎ launch")
+        assert isinstance(pilot.app.screen, LaunchScreen), "enter took the change and did not launch"
+
+
 async def test_the_command_is_copied_through_the_terminal(world: Path) -> None:
     async with opened(world) as pilot:
         await pilot.press("enter")

@@ -14,7 +14,8 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from tui.text import safe
 
 if TYPE_CHECKING:
-    from textual.binding import Binding
+    from textual.binding import ActiveBinding, Binding
+    from textual.screen import Screen
 
     from engine.rows import Row
     from tui.app import DltuiApp
@@ -78,7 +79,7 @@ class Everything(Provider):
 
         seen: set[str] = set()
         screen = self.screen
-        for active in sorted(screen.active_bindings.values(), key=lambda item: item.node is screen.app):
+        for active in sorted(screen.active_bindings.values(), key=partial(_rank, screen)):
             binding = active.binding
             moving = (binding.id or "").startswith(("list.", "pane."))
             if binding.system or moving or not binding.tooltip or binding.action in seen or not active.enabled:
@@ -142,6 +143,11 @@ class Everything(Provider):
         from tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(name))
+
+
+def _rank(screen: Screen[Any], active: ActiveBinding) -> tuple[bool, bool]:
+    """The present screen's actions that its footer shows first, then its others; those of every screen last."""
+    return active.node is screen.app, not active.binding.show
 
 
 def _told_of(query: str, command: Command) -> float:

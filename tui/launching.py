@@ -131,7 +131,24 @@ def taken_over(runs: RunsFolder, reference: str, settings: Settings, overrides: 
         return f"{reference} has reached train.epochs = {end:g} already: change it to a larger number"
     if any(change.startswith(("optimizer.lr", "scheduler", "optimizer.name")) for change in overrides):
         return begin
-    return f"{begin}, learning rate {rate:.4g}"
+    return f"{begin}, learning rate {rate:.4g}{_end_of_schedule(runs.find(run_id), settings)}"
+
+
+def _end_of_schedule(parent: Run, settings: Settings) -> str:
+    """That the schedule that is taken over, fitted to the parent's length, is over before the new run is."""
+    fitted = (parent.info.settings.get("train") or {}).get("epochs")
+    end = settings.train.epochs
+    if not (isinstance(fitted, (int, float)) and end and end > fitted and is_fitted(settings.scheduler)):
+        return ""
+    return (
+        f"; its schedule was fitted to {fitted:g} epochs, and from there on the rate stays as it is then: "
+        "with init_from instead a run has a schedule of its own"
+    )
+
+
+def is_fitted(scheduler: object) -> bool:
+    """Whether the settings of a scheduler leave its length to the run's."""
+    return isinstance(scheduler, dict) and ("auto" in scheduler.values() or scheduler.get("name") == "OneCycleLR")
 
 
 def _complete(typed: str) -> bool:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
@@ -30,7 +30,7 @@ class LaunchScreen(LaunchForm):
         ),
         Binding("escape", "close", "close", id="launch.close", tooltip="Close without launching"),
         Binding(
-            "plus,c,slash",
+            "plus,slash",
             "change",
             "change a setting",
             id="launch.change",
@@ -51,6 +51,14 @@ class LaunchScreen(LaunchForm):
     def action_change(self) -> None:
         """Go to the setting line."""
         self.set_focus(self.typed)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed while the devices have the keys is a change: it would be lost, and enter would launch."""
+        typed = event.character if event.is_printable and event.key not in self.active_bindings else None
+        if typed and typed.isalpha() and self.focused is self.devices:
+            event.stop()
+            self.set_focus(self.typed)
+            self.typed.insert_text_at_cursor(typed)
 
     def action_copy(self) -> None:
         """Copy the headless command to the clipboard, through the terminal (OSC 52)."""

@@ -129,7 +129,7 @@ class LaunchForm(ModalScreen[None]):
             yield LinesPane(self._change_lines, id="changes")
             with Horizontal():
                 yield Static("Change", classes="label", markup=False)
-                yield CompletingInput(self, placeholder="optimizer.lr=0.01", id="setting")
+                yield CompletingInput(self, placeholder="such as optimizer.lr=0.01", id="setting")
             yield LinesPane(self._below_lines, id="below")
             with Horizontal():
                 yield Static("Seeds", classes="label", markup=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.checkpoints import CheckpointInfo, list_checkpoints
 from engine.errors import EngineError, RunError
+from tui.launching import is_fitted
 from tui.marking import Done
 from tui.screens.confirm import Choice, ChoiceScreen, PromptScreen
 from tui.text import age, number, safe
@@ -94,8 +95,7 @@ def _spent_schedule(run: Run, limit: str) -> str:
     Args:
         limit: the key of that length, such as `train.epochs`.
     """
-    scheduler = run.info.settings.get("scheduler")
-    if not isinstance(scheduler, dict) or not ("auto" in scheduler.values() or scheduler.get("name") == "OneCycleLR"):
+    if not is_fitted(run.info.settings.get("scheduler")):
         return ""
     fitted = (run.info.settings.get("train") or {}).get(limit.partition(".")[2])
     return (

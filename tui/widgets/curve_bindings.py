@@ -7,6 +7,8 @@ from textual.binding import Binding
 CURVE_KEYS = [
     Binding("s", "smooth", "smooth", id="run.curves.smooth", tooltip="Smooth: not, a little, much, very much"),
     Binding("x", "axis", "axis", id="run.curves.axis", tooltip="Steps, epochs, samples, time or clock along x"),
+    Binding("comma", "cursor(-1)", "read values", id="run.curves.back",
+            tooltip="Read the values further to the left; the legends show them"),
     Binding("L", "log", "log", id="run.curves.log", tooltip="Logarithmic y (but for shares), x, both, neither"),
     Binding("plus", "panels", "panels", key_display="+", id="run.curves.add",
             tooltip="Add and remove panels, put any metric into them"),
@@ -39,8 +41,6 @@ CURVE_KEYS = [
     Binding("down,j", "pan_y(-0.2)", "y down", show=False, id="run.curves.down",
             tooltip="Move y down in the marked panel"),
     Binding("0", "reset", "all", show=False, id="run.curves.reset", tooltip="See everything again"),
-    Binding("comma", "cursor(-1)", "cursor left", show=False, id="run.curves.back",
-            tooltip="Read the values further to the left; the legends show them"),
     Binding("full_stop", "cursor(1)", "cursor right", show=False, id="run.curves.forth",
             tooltip="Read the values further to the right"),
     Binding("less_than_sign", "cursor(-10)", "far left", show=False, id="run.curves.far-back",

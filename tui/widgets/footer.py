@@ -25,7 +25,7 @@ _DISPLAY = {
 }  # fmt: skip
 _ASCII = {"enter": "enter", "up": "up", "down": "down", "left": "left", "right": "right"}
 _ARROWS = ("up", "down", "left", "right")
-_RIGHT = ("leave", "help", "command_palette")
+_RIGHT = ("leave", "help", "command_palette", "quit")
 _ROOMY = 100
 """Cells from which on all of them are shown; else the first two."""
 
@@ -68,7 +68,7 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
     first = (*widgets, *own) if getattr(screen, "WIDGET_KEYS_FIRST", False) else (*own, *widgets)
     for item in (*first, *rest):
         binding = item.binding
-        if binding.action in seen or not item.enabled:
+        if binding.action in seen or not item.enabled or binding.id == "app.quit-now":
             continue
         label = "commands" if binding.action == "command_palette" else binding.description
         hint = Hint(binding.key_display or key_display(binding.key), label, binding.action)
@@ -80,6 +80,8 @@ def hints(screen: Screen[object]) -> tuple[list[Hint], list[Hint]]:
             continue
         seen.add(binding.action)
     right.sort(key=lambda hint: _RIGHT.index(hint.action))
+    if right and right[0].action == "leave":  # the way out of the program is that of the main screens
+        right = [hint for hint in right if hint.action != "quit"]
     return left, right
 
 

@@ -124,6 +124,7 @@ class EvaluationTab(RunTab):
     NAME = "evaluation"
     TITLE = "Evaluation"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("v", "samples", "samples", id="run.evaluation.samples", tooltip="Samples, mistakes first, over epochs"),
         Binding(
             "left_square_bracket", "step(-1)", "earlier", id="run.evaluation.back", tooltip="The evaluation before"
         ),
@@ -155,7 +156,6 @@ class EvaluationTab(RunTab):
         Binding(
             "m", "matrix", "matrix", id="run.evaluation.matrix", tooltip="The confusion matrix up close, and pairs"
         ),
-        Binding("v", "samples", "samples", id="run.evaluation.samples", tooltip="Samples, mistakes first, over epochs"),
         Binding(
             "o",
             "order",

@@ -21,7 +21,7 @@ from tui.messages import SnapshotTaken
 from tui.palettes import DARK, themes
 from tui.preferences import Preferences
 from tui.store import DEVICE_SECONDS, Snapshot, Store
-from tui.terminal import terminal_is_gone
+from tui.terminal import suspend_in_turn, terminal_is_gone
 from tui.text import safe
 from tui.undo import UndoStack
 
@@ -104,6 +104,8 @@ class DltuiApp(LookingApp):
         self.install_filters()
 
     def on_mount(self) -> None:
+        if self._driver is not None:
+            suspend_in_turn(self._driver)
         self._take_keys()
         if self._open_run is not None:
             self.open_run(self._open_run)

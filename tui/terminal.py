@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
 
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 _GRACE_SECONDS = 2.0
@@ -46,3 +51,15 @@ def terminal_is_gone() -> bool:
         return any(events & _GONE for _, events in poll.poll(0))
     except (OSError, ValueError):
         return True
+
+
+def suspend_in_turn(driver: Driver) -> None:
+    """Have a SIGTSTP from outside acted on between two events; to be called in the event loop.
+
+    Textual acts on it wherever the program is: in the middle of a write it would wait for itself to end.
+    """
+    import asyncio
+
+    stop = signal.getsignal(signal.SIGTSTP)
+    if driver.can_suspend and callable(stop):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTSTP, stop, signal.SIGTSTP, None)

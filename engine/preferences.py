@@ -47,6 +47,11 @@ def folder() -> Path:
     return (Path(base) if base else Path("~/.config").expanduser()) / "dltui"
 
 
+def keys_path() -> Path:
+    """The file of keys."""
+    return folder() / "keys.toml"
+
+
 def settings_path() -> Path:
     """The file of settings."""
     return folder() / "settings.json"

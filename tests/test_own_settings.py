@@ -27,7 +27,7 @@ def world(tmp_path: Path) -> Path:
 
 def write_keys(text: str) -> None:
     preferences.folder().mkdir(parents=True, exist_ok=True)
-    keymap.path().write_text(text)
+    preferences.keys_path().write_text(text)
 
 
 def write_settings(**content: object) -> None:

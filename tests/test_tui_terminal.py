@@ -285,7 +285,7 @@ def test_help_and_version_need_no_terminal(world: Path, option: str) -> None:
 
 def test_only_what_the_first_screen_needs_is_loaded_before_it(world: Path, start: Start, tmp_path: Path) -> None:
     """Each of these takes longer than drawing the screen does."""
-    late = {"argparse", "hashlib", "http.client", "numpy", "ssl", "tomllib", "torch", "plotext"}
+    late = {"argparse", "hashlib", "http.client", "numpy", "ssl", "tomllib", "torch", "plotext", "tui.keymap"}
     told = tmp_path / "loaded.json"
     (tmp_path / "sitecustomize.py").write_text(f"""
 import gc, json, pathlib, sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,6 +14,7 @@ from textual.binding import BindingType
 from textual.notifications import Notification, Notify
 from textual.screen import Screen
 
+from engine.preferences import keys_path
 from tui.app_keys import APP_KEYS
 from tui.ends import Teller
 from tui.key_order import KeyOrder
@@ -125,6 +127,8 @@ class DltuiApp(LookingApp):
         """Take the keys of keys.toml; what is wrong with them is looked for when there is time."""
         if self.preferences.problem:
             self.notify(self.preferences.problem, title="settings.json", severity="warning", timeout=12)
+        if not os.path.lexists(keys_path()):
+            return
         from tui.keymap import read, usable
 
         given, trouble = read()

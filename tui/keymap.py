@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from engine.errors import nearest
-from engine.preferences import folder
+from engine.preferences import keys_path
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -19,14 +18,9 @@ EVERYWHERE = ("app.", "list.", "pane.")
 _MODIFIERS = ("ctrl", "alt", "shift", "super", "meta", "hyper")
 
 
-def path() -> Path:
-    """The file of keys."""
-    return folder() / "keys.toml"
-
-
 def read() -> tuple[dict[str, str], str]:
     """(id to keys as they are written, what is wrong with the file); nothing at all without a file."""
-    file = path()
+    file = keys_path()
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -190,7 +184,7 @@ def _scope(name: str) -> str:
 def template() -> str:
     """All ids with their keys, as a file to start from: every line is a comment until it is changed."""
     lines = [
-        f"# Keys of dltui. Save this as {path()},",
+        f"# Keys of dltui. Save this as {keys_path()},",
         "# take the # away before the lines you change, and write your own keys: one, or several with commas between.",
         '# Letters are as typed ("d", "D"); others have names: "ctrl+d", "f2", "delete", "space", "question_mark".',
         "",

@@ -39,19 +39,19 @@ class FilterBar(Container):
         Binding("tab", "complete", "complete", id="filter.complete", tooltip="Take what is offered into the filter"),
     ]
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Changed(Message):
         """The filter's text is another."""
 
         text: str
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Closed(Message):
         """The person is done with the filter."""
 
         text: str
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Completed(Replacing):
         """It was found what may be written."""
 

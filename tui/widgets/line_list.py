@@ -42,7 +42,7 @@ class LineList(ContentView, Generic[T], can_focus=True, inherit_bindings=False):
     LineList { scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
     """
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Highlighted(Message):
         """The cursor stands on another row."""
 
@@ -53,7 +53,7 @@ class LineList(ContentView, Generic[T], can_focus=True, inherit_bindings=False):
         def control(self) -> LineList[Any]:
             return self.list
 
-    @dataclass
+    @dataclass(eq=False, repr=False)
     class Chosen(Message):
         """A row was chosen with enter or a double click."""
 

@@ -1,11 +1,10 @@
-"""The screens around a run: experiments, launching, runs, devices, help, palette; with real folders and files."""
+"""The screens around a run: experiments, runs, devices, help, palette; with real folders and files."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from hypothesis import strategies as st
 from textual.binding import Binding
 from textual.widgets import Input
 
-from engine.devices import Device
-from engine.errors import RunError
-from engine.launch import stop, wait
 from engine.records import Marks, write_marks
-from engine.runs import RunsFolder, load_run
+from engine.runs import RunsFolder
 from tests.helpers import ROOT
+from tests.shell_world import box, no_real_reading, world
 from tests.tui_world import EXPERIMENTS, gone, make_app, make_world, opened, screen_text, seen, until
 from tui import theme
 from tui.preferences import Preferences
@@ -33,30 +30,7 @@ from tui.screens.runs import RunsScreen
 from tui.widgets.footer import Footer, choose_hints, hints
 from tui.widgets.line_list import LineList
 
-SUMMARY = {
-    "name": "digits-mlp",
-    "splits": {
-        "train": {"count": 90, "classes": {"three": 60, "one": 30}},
-        "test": {"count": 10, "classes": {"three": 10}},
-    },
-    "source": {"train": {"count": 100, "classes": {"three": 65, "one": 35}}},
-    "majority": {"class": "three", "share": 0.65},
-}
-
-
-@pytest.fixture(autouse=True)
-def _no_real_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading a data set imports torch: here a few bytes answer in its place."""
-    code = f"import json; print(json.dumps({SUMMARY!r}))"
-    monkeypatch.setattr("tui.data_reader.engine_command", lambda *words: [sys.executable, "-S", "-c", code])
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Path:
-    return make_world(tmp_path)
-
-
-# ---------------------------------------------------------------------------------------------------------- experiments
+__all__ = ["box", "no_real_reading", "world"]
 
 
 async def test_the_first_screen_shows_experiments_their_runs_and_details(world: Path) -> None:
@@ -165,116 +139,6 @@ async def test_editing_the_packaged_file_copies_it_first(tmp_path: Path, monkeyp
         await until(pilot, seen_by_editor.exists)
         assert (world / "experiments.toml").is_file()
         await seen(pilot, "copied to experiments.toml")
-
-
-# --------------------------------------------------------------------------------------------------------------- launch
-
-
-@pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine with a busy GPU, a free one and a CPU."""
-    found = [
-        Device(name="cpu", kind="cpu", title="16 cores", utilization=3.0, memory_used=2 * 10**9,
-               memory_total=64 * 10**9),
-        Device(name="cuda:0", kind="cuda", uuid="GPU-a", title="NVIDIA H200", free=False, why="held by e0042 (mira)",
-               utilization=87.0, memory_used=61 * 10**9, memory_total=141 * 10**9, temperature=64.0, power=510.0,
-               processes=[{"pid": 8121, "user": "mira", "name": "python train.py", "run": None, "memory": 10**10}],
-               lease={"run": "e0042", "user": "mira"}),
-        Device(name="cuda:1", kind="cuda", uuid="GPU-b", title="NVIDIA H200", utilization=0.0, memory_used=2 * 10**9,
-               memory_total=141 * 10**9, temperature=31.0, power=80.0),
-    ]  # fmt: skip
-    monkeypatch.setattr("engine.devices.devices", lambda timeout=2.0: list(found))
-    monkeypatch.setattr("engine.devices.problem", lambda: None)
-
-
-async def test_the_dialog_offers_devices_and_says_its_command(world: Path, box: None) -> None:
-    async with opened(world) as pilot:
-        await pilot.press("enter")
-        text = await seen(
-            pilot, "Launch digits-mlp", "gpu0", "held by e0042 (mira)", "gpu1", "16 cores", "train digits-mlp"
-        )
-        assert "--device" not in text  # nothing was chosen: the settings decide
-        screen = pilot.app.screen
-        assert isinstance(screen, LaunchScreen)
-        assert screen.devices.current.name == "cuda:1"  # the free one
-        await pilot.press("up")
-        assert screen.devices.current.name == "cuda:1"  # the busy one cannot be chosen
-        await pilot.press("down")
-        await seen(pilot, "--device cpu")
-
-
-async def test_settings_are_completed_checked_and_taken(world: Path) -> None:
-    async with opened(world) as pilot:
-        await pilot.press("enter")
-        await seen(pilot, "Launch digits-mlp", "free")
-        await pilot.press("plus", *"lr")
-        await seen(pilot, "optimizer.lr", "a number")
-        await pilot.press("tab", *"0.5x")
-        await seen(pilot, "optimizer.lr=0.5x", "number", "⏎ take this change")
-        await pilot.press("enter")  # refused: nothing is lost
-        assert "0.5x" in screen_text(pilot)
-        await pilot.press("backspace", "enter")
-        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5", "⏎ launch")
-        await pilot.press("backspace")  # takes it back
-        await seen(pilot, "optimizer.lr=0.5")
-        assert pilot.app.screen.command_text.endswith("train digits-mlp")
-
-
-async def test_what_is_typed_beside_the_setting_line_is_a_change(world: Path) -> None:
-    async with opened(world) as pilot:
-        await pilot.press("enter")
-        await seen(pilot, "Launch digits-mlp", "free")
-        await pilot.press(*"optimizer.lr=0.5", "enter")
-        await seen(pilot, "0.001 → 0.5", "-s optimizer.lr=0.5", "⏎ launch")
-        assert isinstance(pilot.app.screen, LaunchScreen), "enter took the change and did not launch"
-
-
-async def test_the_command_is_copied_through_the_terminal(world: Path) -> None:
-    async with opened(world) as pilot:
-        await pilot.press("enter")
-        await seen(pilot, "Launch digits-mlp", "free")
-        await pilot.press("y")
-        await seen(pilot, "in the clipboard")
-        assert pilot.app.clipboard.endswith("train digits-mlp")
-
-
-async def test_two_enters_launch_and_open_the_run(world: Path) -> None:
-    async with opened(world) as pilot:
-        await pilot.press("enter", "enter")
-        runs = RunsFolder(world / "runs")
-        await until(pilot, lambda: "e0013" in runs.ids() and (world / "runs/e0013/run.json").exists())
-        info = load_run(runs.paths("e0013")).info
-        assert info.experiment == "digits-mlp"
-        await seen(pilot, "e0013")
-        await until(pilot, lambda: type(pilot.app.screen).__name__ == "RunScreen")
-    with suppress(RunError):  # it has ended already
-        stop(load_run(runs.paths("e0013")), now=True)
-    wait(runs.paths("e0013"), timeout=60)
-
-
-async def test_an_error_stays_in_the_dialog_with_what_was_typed(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.errors import NoDeviceError
-
-    def refuse(*_: Any, **__: Any) -> None:
-        raise NoDeviceError("no GPU is free: gpu0 is held by mira", hint="wait for one")
-
-    monkeypatch.setattr("engine.launch.launch", refuse)
-    async with opened(world) as pilot:
-        await pilot.press("enter")
-        await seen(pilot, "Launch digits-mlp", "free")
-        pilot.app.screen.query_one("#note", Input).value = "my reasons"
-        await pilot.press("enter")
-        await seen(pilot, "no GPU is free", "wait for one", "my reasons")
-        assert isinstance(pilot.app.screen, LaunchScreen)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (40, 12), (20, 5), (3, 2)])
-async def test_the_dialogs_live_in_any_size(world: Path, size: tuple[int, int]) -> None:
-    async with opened(world, size) as pilot:
-        await pilot.press("enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, LaunchScreen))
-        await pilot.press("plus", *"lr=1", "escape", "2", "m", "escape", "question_mark", "escape", "3", "1", "space")
-        assert pilot.app.is_running
 
 
 # ----------------------------------------------------------------------------------------------------------------- runs

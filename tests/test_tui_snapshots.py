@@ -13,7 +13,7 @@ from engine.devices import Device
 from engine.disk import DiskUse
 from engine.records import Marks, write_marks
 from engine.runs import RunsFolder
-from tests.test_tui_shell import SUMMARY
+from tests.shell_world import SUMMARY
 from tests.tui_world import make_app, make_world
 from tui.device_history import Sample
 from tui.messages import DataSummarised

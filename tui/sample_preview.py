@@ -46,12 +46,9 @@ def preview(sample: Sample | None, history: History | None) -> Callable[[int, In
     return build
 
 
-def _labelled(label: str, text: str, width: int, ink: Inks, style: object) -> list[Line]:
+def _labelled(label: str, text: str, width: int, ink: Inks, style: Style) -> list[Line]:
     rows = wrap(safe(text[:4_000]), max(4, width - 11), 40) or [dash()]
-    return [
-        [(pad(label if not position else "", 11), ink.muted), (row, style)]  # type: ignore[list-item]
-        for position, row in enumerate(rows)
-    ]
+    return [[(pad(label if not position else "", 11), ink.muted), (row, style)] for position, row in enumerate(rows)]
 
 
 def _text_answer(sample: Sample, width: int, ink: Inks) -> list[Line]:
